@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/driver_id.hpp"
+
+namespace overdrive {
+
+/// What nvidia-smi's answer means for an activation.
+enum class SmiPolicy { off, warn, require };
+
+/// The desired state and the policy, merged from all places. Values are checked when they are read.
+struct Config {
+    std::optional<DriverWish> driver;  ///< `driver = "550.163.01-open"` or a branch
+    bool hold = false;                 ///< `hold = true`: update never moves to another driver
+    std::vector<std::string>
+        sources;  ///< `sources = ["docker://registry.example/overdrive/nvidia-{os_id}"]`, tried in order
+    std::vector<std::string>
+        trusted_keys;             ///< `[trust] keys = ["/etc/overdrive/keys/first.pub"]`, PEM files on the host
+    bool allow_unsigned = false;  ///< `[trust] allow-unsigned = true`
+    std::vector<std::string> insecure_registries;  ///< `[registry] insecure = ["127.0.0.1:5000"]`: plain HTTP allowed
+    std::string exposure;                          ///< `exposure = "overlay" | "links"`; empty = the OS profile decides
+    SmiPolicy nvidia_smi = SmiPolicy::warn;        ///< `nvidia-smi = "off" | "warn" | "require"`
+    std::chrono::seconds kubelet_wait{120};        ///< `kubelet-wait = 120`
+    std::vector<std::string>
+        before;  ///< `before = ["kubelet.service"]`: units ordered after the driver, besides the usual ones
+    std::vector<std::string> warnings;  ///< what was ignored at boot, for status and the journal
+};
+
+/// Where a text of configuration comes from, and how strictly it is read.
+enum class Strictness {
+    interactive,  ///< an unknown key is an error that names the nearest known one
+    boot          ///< an unknown key or a bad value is a warning: a typo must not cost a node its driver
+};
+
+/// Lays the settings of one TOML document over `config`; a later document wins key by key.
+/// @param name the file's name, for messages
+/// @throws Error config naming file, line and key; under Strictness::boot only when the document is not TOML at all
+void apply_config(Config& config, std::string_view toml, const std::string& name, Strictness strictness);
+
+}  // namespace overdrive

@@ -1,0 +1,159 @@
+#include "model/json_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <set>
+
+namespace overdrive {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMostDepth = 64;
+
+/// Watches the parser for what RFC 8259 leaves open and attackers use: duplicate keys and endless nesting.
+class Watcher {
+public:
+    bool operator()(int depth, json::parse_event_t event, json& parsed) {
+        if (depth > kMostDepth) throw std::out_of_range{"nested too deeply"};
+        if (event == json::parse_event_t::object_start) keys_.emplace_back();
+        if (event == json::parse_event_t::object_end) keys_.pop_back();
+        if (event == json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
+            throw std::out_of_range{"the key '" + parsed.get<std::string>() + "' stands twice"};
+        }
+        return true;
+    }
+
+private:
+    std::vector<std::set<std::string>> keys_;
+};
+
+}  // namespace
+
+JsonReader JsonReader::parse(std::string_view text, std::string document, Errc code) {
+    json value;
+    try {
+        Watcher watcher;
+        value = json::parse(text.begin(), text.end(), [&](int depth, json::parse_event_t event, json& parsed) {
+            return watcher(depth, event, parsed);
+        });
+    } catch (const json::exception& error) {
+        throw Error{code, fmt::format("{}: not JSON: {}", document, error.what())};
+    } catch (const std::out_of_range& error) {
+        throw Error{code, fmt::format("{}: refused: {}", document, error.what())};
+    }
+    if (!value.is_object()) throw Error{code, fmt::format("{}: not a JSON object", document)};
+    return {std::move(value), std::move(document), "", code};
+}
+
+const json* JsonReader::find(const std::string& name) const {
+    const auto found = value_.find(name);
+    return found == value_.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string JsonReader::named(const std::string& name) const { return place_.empty() ? name : place_ + "." + name; }
+
+void JsonReader::fail(const std::string& name, std::string_view what) const {
+    throw Error{code_, fmt::format("{}: {} {}", document_, named(name), what)};
+}
+
+bool JsonReader::has(const std::string& name) const { return find(name) != nullptr; }
+
+JsonReader JsonReader::object(const std::string& name) const {
+    auto found = optional_object(name);
+    if (!found) fail(name, "is missing");
+    return std::move(*found);
+}
+
+std::optional<JsonReader> JsonReader::optional_object(const std::string& name) const {
+    const json* found = find(name);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_object()) fail(name, "is not an object");
+    return JsonReader{*found, document_, named(name), code_};
+}
+
+std::vector<JsonReader> JsonReader::objects(const std::string& name) const {
+    const json* found = find(name);
+    if (found == nullptr) fail(name, "is missing");
+    if (!found->is_array()) fail(name, "is not an array");
+    std::vector<JsonReader> out;
+    out.reserve(found->size());
+    for (std::size_t i = 0; i < found->size(); ++i) {
+        const std::string place = fmt::format("{}[{}]", named(name), i);
+        if (!(*found)[i].is_object()) throw Error{code_, fmt::format("{}: {} is not an object", document_, place)};
+        out.push_back(JsonReader{(*found)[i], document_, place, code_});
+    }
+    return out;
+}
+
+std::string JsonReader::string(const std::string& name) const {
+    auto found = optional_string(name);
+    if (!found) fail(name, "is missing");
+    return std::move(*found);
+}
+
+std::optional<std::string> JsonReader::optional_string(const std::string& name) const {
+    const json* found = find(name);
+    if (found == nullptr) return std::nullopt;
+    if (!found->is_string()) fail(name, "is not a string");
+    return found->get<std::string>();
+}
+
+std::vector<std::string> JsonReader::strings(const std::string& name) const {
+    const json* found = find(name);
+    if (found == nullptr) fail(name, "is missing");
+    if (!found->is_array()) fail(name, "is not an array");
+    std::vector<std::string> out;
+    out.reserve(found->size());
+    for (const json& entry : *found) {
+        if (!entry.is_string()) fail(name, "holds something other than strings");
+        out.push_back(entry.get<std::string>());
+    }
+    return out;
+}
+
+std::uint64_t JsonReader::number(const std::string& name) const {
+    const json* found = find(name);
+    if (found == nullptr) fail(name, "is missing");
+    if (!found->is_number_integer() || (found->is_number_integer() && !found->is_number_unsigned())) {
+        fail(name, "is not a whole number of 0 or more");
+    }
+    const auto value = found->get<std::uint64_t>();
+    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) fail(name, "is too large");
+    return value;
+}
+
+std::uint64_t JsonReader::number_or(const std::string& name, std::uint64_t fallback) const {
+    return has(name) ? number(name) : fallback;
+}
+
+bool JsonReader::boolean_or(const std::string& name, bool fallback) const {
+    const json* found = find(name);
+    if (found == nullptr) return fallback;
+    if (!found->is_boolean()) fail(name, "is neither true nor false");
+    return found->get<bool>();
+}
+
+std::map<std::string, std::string> JsonReader::string_map(const std::string& name) const {
+    std::map<std::string, std::string> out;
+    const json* found = find(name);
+    if (found == nullptr) return out;
+    if (!found->is_object()) fail(name, "is not an object");
+    for (const auto& [key, value] : found->items()) {
+        if (!value.is_string()) fail(name, "holds something other than strings");
+        out[key] = value.get<std::string>();
+    }
+    return out;
+}
+
+void JsonReader::require_reader(int schema) const {
+    const std::uint64_t min_reader = number_or("min_reader", 1);
+    if (min_reader > static_cast<std::uint64_t>(schema)) {
+        fail("min_reader",
+             fmt::format("is {}, this program reads up to {}: a newer overdrive wrote it", min_reader, schema));
+    }
+}
+
+}  // namespace overdrive

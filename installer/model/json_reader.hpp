@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/error.hpp"
+
+namespace overdrive {
+
+/// Reads fields of foreign JSON with errors that name the document and the field: `driver.json: kernel.release is
+/// missing`.
+class JsonReader {
+public:
+    /// Parses a document; nesting over 64 and duplicate keys are refused.
+    /// @throws Error with `code` when it is no JSON object
+    static JsonReader parse(std::string_view text, std::string document, Errc code);
+
+    [[nodiscard]] JsonReader object(const std::string& name) const;
+    [[nodiscard]] std::optional<JsonReader> optional_object(const std::string& name) const;
+    [[nodiscard]] std::vector<JsonReader> objects(const std::string& name) const;
+    [[nodiscard]] std::string string(const std::string& name) const;
+    /// nullopt when absent or null.
+    [[nodiscard]] std::optional<std::string> optional_string(const std::string& name) const;
+    [[nodiscard]] std::vector<std::string> strings(const std::string& name) const;
+    /// @throws Error when it is no whole number from 0 to 2^63-1
+    [[nodiscard]] std::uint64_t number(const std::string& name) const;
+    [[nodiscard]] std::uint64_t number_or(const std::string& name, std::uint64_t fallback) const;
+    [[nodiscard]] bool boolean_or(const std::string& name, bool fallback) const;
+    [[nodiscard]] bool has(const std::string& name) const;
+    /// Members with string values, as a map.
+    [[nodiscard]] std::map<std::string, std::string> string_map(const std::string& name) const;
+
+    /// Refuses a document whose `min_reader` is newer than `schema`.
+    void require_reader(int schema) const;
+    [[noreturn]] void fail(const std::string& name, std::string_view what) const;
+
+private:
+    JsonReader(nlohmann::json value, std::string document, std::string place, Errc code)
+        : value_{std::move(value)}, document_{std::move(document)}, place_{std::move(place)}, code_{code} {}
+    [[nodiscard]] const nlohmann::json* find(const std::string& name) const;
+    [[nodiscard]] std::string named(const std::string& name) const;
+
+    nlohmann::json value_;
+    std::string document_;
+    std::string place_;
+    Errc code_;
+};
+
+}  // namespace overdrive

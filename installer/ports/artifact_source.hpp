@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/digest.hpp"
+#include "model/driver_manifest.hpp"
+
+namespace overdrive {
+
+/// A blob of an artifact.
+struct LayerDescriptor {
+    Digest digest;
+    std::uint64_t size = 0;  ///< bytes as stored (compressed)
+    std::string media_type;
+    LayerRole role = LayerRole::program;
+};
+
+/// An artifact that a source has: everything below is named by `manifest_digest`.
+struct ResolvedArtifact {
+    std::string reference;  ///< for people: `docker://registry.example/overdrive/nvidia-coreos:4081.2.1-550.163.01-open`
+    Digest manifest_digest;
+    std::vector<LayerDescriptor> layers;  ///< in the manifest's order
+};
+
+/// One place that artifacts come from: a registry, an OCI layout directory or archive.
+class ArtifactSource {
+public:
+    ArtifactSource() = default;
+    ArtifactSource(const ArtifactSource&) = delete;
+    ArtifactSource& operator=(const ArtifactSource&) = delete;
+    virtual ~ArtifactSource() = default;
+
+    /// As the configuration named it.
+    [[nodiscard]] virtual std::string name() const = 0;
+    /// The artifact with this tag for this architecture (OCI spelling: `amd64`, `arm64`).
+    /// @return nullopt when the source has no such tag, or has it only for other architectures
+    /// @throws Error unreachable, bad_manifest, digest_mismatch
+    [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve(const std::string& tag, const std::string& architecture) = 0;
+
+    /// Takes the next bytes of a blob. May throw; the exception leaves `read_blob`.
+    using Sink = std::function<void(std::string_view)>;
+    /// Streams a blob to `sink`, hashing as it goes. Nothing the sink did may take effect before this returns.
+    /// @throws Error digest_mismatch, truncated, unreachable; what the sink threw
+    virtual void read_blob(const LayerDescriptor& layer, const Sink& sink) = 0;
+    /// Tags to name as the nearest when there is none; bounded and best effort, never throws, may be empty.
+    [[nodiscard]] virtual std::vector<std::string> some_tags() noexcept = 0;
+};
+
+}  // namespace overdrive
