@@ -8,6 +8,7 @@
 #   archive_update                    fetch the package lists, at most once an hour
 #   archive_versions PKG              "VERSION SUITE" for each listed version, newest first
 #   archive_packages REGEX            names of the listed packages that match
+#   archive_source_packages SRC VER   names of the packages of that version that were built from a source package
 #   archive_fetch DIR PKG[=VER]...    the .deb files in DIR (hard links into the pool)
 #   archive_unpack DIR PKG[=VER]...   the same packages unpacked over each other in DIR
 #   archive_kernels FLAVOUR [SERIES]  kernel releases with image and headers listed, newest last
@@ -101,6 +102,19 @@ archive_versions() {
 archive_packages() {
     archive_update
     archive_apt apt-cache pkgnames | grep -E -x -- "$1" | sort -V || true
+}
+
+archive_source_packages() {
+    archive_update
+    awk -v want="$1" -v version="$2" 'BEGIN { RS = ""; FS = "\n" }
+        { name = source = listed = ""
+          for (i = 1; i <= NF; i++) {
+              if ($i ~ /^Package: /) name = substr($i, 10)
+              if ($i ~ /^Source: /) { source = substr($i, 9); sub(/ .*/, "", source) }
+              if ($i ~ /^Version: /) listed = substr($i, 10)
+          }
+          if (source == "") source = name
+          if (source == want && listed == version) print name }' "$archive_dir"/lists/*_Packages | sort -u
 }
 
 archive_fetch_locked() {
