@@ -133,6 +133,7 @@ class Agent:
     def __init__(self, directory: Path) -> None:
         self._ports = [Port(directory / f"agent{number}") for number in range(PORTS)]
         self._free: queue.Queue[Port] = queue.Queue()
+        self._usable = 0
 
     def qemu_arguments(self) -> list[str]:
         arguments = ["-device", "virtio-serial-pci"]
@@ -145,17 +146,28 @@ class Agent:
         deadline = time.monotonic() + timeout
         for port in self._ports:
             port.wait_ready(deadline)
+            self._usable += 1
             self._free.put(port)
 
     def run(self, script: str, timeout: float) -> Result:
+        port = self._take_port(time.monotonic() + timeout + GRACE)
         try:
-            port = self._free.get(timeout=timeout + GRACE)
-        except queue.Empty:
-            raise NodeError(f"all {PORTS} ports of the node stayed busy") from None
-        # A port that failed is not used again: a late answer would be taken for the next command's.
-        result = port.run(script, timeout)
+            result = port.run(script, timeout)
+        except BaseException:
+            # Not used again: a late answer would be taken for the next command's.
+            self._usable -= 1
+            raise
         self._free.put(port)
         return result
+
+    def _take_port(self, deadline: float) -> Port:
+        while self._usable > 0:
+            try:
+                return self._free.get(timeout=1)
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    raise NodeError(f"all {PORTS} ports of the node stayed busy") from None
+        raise NodeError("the node cannot be talked to: it has not booted, or it went away")
 
     def close(self) -> None:
         for port in self._ports:

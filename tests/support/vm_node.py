@@ -168,9 +168,11 @@ class Node:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        if kind is not None:
-            print(self.diagnose(), file=sys.stderr)
-        self.close()
+        try:
+            if kind is not None:
+                print(self.diagnose(), file=sys.stderr)
+        finally:
+            self.close()
 
     # -- commands and files
 
