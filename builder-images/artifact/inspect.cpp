@@ -1,0 +1,160 @@
+#include "builder-images/artifact/inspect.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "model/json_reader.hpp"
+#include "support/release_with.hpp"
+
+namespace overdrive {
+
+namespace {
+
+using nlohmann::ordered_json;
+using ArchiveReader = std::unique_ptr<archive, ReleaseWith<archive_read_free>>;
+
+constexpr std::uint64_t kMostDocument = 16U << 20U;
+constexpr const char* kDriverJson = "driver/driver.json";
+constexpr const char* kSignature = "driver/driver.json.sig";
+
+struct Documents {
+    std::string driver_json;
+    std::string signature;
+};
+
+std::string read_member(archive* reader, const archive_entry* entry, const std::string& name) {
+    const la_int64_t size = archive_entry_size(const_cast<archive_entry*>(entry));
+    if (size < 0 || static_cast<std::uint64_t>(size) > kMostDocument)
+        throw Error{Errc::bad_archive, fmt::format("'{}' is too large", name)};
+    std::string content(static_cast<std::size_t>(size), '\0');
+    if (archive_read_data(reader, content.data(), content.size()) != size)
+        throw Error{Errc::bad_archive, fmt::format("'{}' cannot be read: {}", name, archive_error_string(reader))};
+    return content;
+}
+
+/// Takes driver.json and its signature out of the compressed modules layer.
+Documents documents_of(const std::string& layer) {
+    const ArchiveReader reader{archive_read_new()};
+    if (!reader) throw std::bad_alloc{};
+    archive_read_support_format_tar(reader.get());
+    archive_read_support_filter_zstd(reader.get());
+    archive_read_support_filter_gzip(reader.get());
+    const auto fail = [&] {
+        return Error{Errc::bad_archive, fmt::format("the modules layer cannot be read: {}", archive_error_string(reader.get()))};
+    };
+    if (archive_read_open_memory(reader.get(), layer.data(), layer.size()) != ARCHIVE_OK) throw fail();
+    Documents documents;
+    archive_entry* entry = nullptr;
+    int result = ARCHIVE_OK;
+    while ((result = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK) {
+        const std::string name = archive_entry_pathname(entry);
+        if (name == kDriverJson) documents.driver_json = read_member(reader.get(), entry, name);
+        if (name == kSignature) documents.signature = read_member(reader.get(), entry, name);
+    }
+    if (result != ARCHIVE_EOF) throw fail();
+    if (documents.driver_json.empty())
+        throw Error{Errc::bad_archive, fmt::format("the modules layer has no '{}'", kDriverJson)};
+    return documents;
+}
+
+TaggedManifest choose(const OciLayout& layout, const LayoutReference& reference) {
+    std::vector<TaggedManifest> entries = layout.tags();
+    if (reference.tag) std::erase_if(entries, [&](const TaggedManifest& entry) { return entry.tag != *reference.tag; });
+    if (entries.size() == 1) return entries.front();
+    std::vector<std::string> tags;
+    for (const TaggedManifest& entry : layout.tags()) tags.push_back(entry.tag);
+    throw Error{Errc::bad_reference, fmt::format("'{}' has {} such images; its tags are: {}", layout.directory(),
+                                                 entries.size(), fmt::join(tags, ", "))};
+}
+
+BlobDescriptor descriptor_of(const JsonReader& reader) {
+    return {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
+}
+
+void read_layers(const OciLayout& layout, const JsonReader& manifest, InspectedImage& image, std::string& modules) {
+    for (const JsonReader& entry : manifest.objects("layers")) {
+        const BlobDescriptor blob = descriptor_of(entry);
+        const auto annotations = entry.optional_object("annotations");
+        const std::string role =
+            annotations ? annotations->optional_string("org.overdrive.layer").value_or("unknown") : "unknown";
+        const bool wanted = role == to_string(LayerRole::modules);
+        layout.read(blob, [&](std::string_view piece) {
+            if (wanted) modules += piece;
+        });
+        image.layers.push_back({role, blob.digest, blob.size});
+    }
+}
+
+std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576.0); }
+
+}  // namespace
+
+InspectedImage inspect(const LayoutReference& reference) {
+    const OciLayout layout = OciLayout::open(reference.directory);
+    const TaggedManifest entry = choose(layout, reference);
+    const std::string text = layout.read_bytes(entry.manifest, kMostDocument);
+    const JsonReader manifest = JsonReader::parse(text, "manifest", Errc::bad_manifest);
+    const BlobDescriptor config_blob = descriptor_of(manifest.object("config"));
+    const JsonReader config =
+        JsonReader::parse(layout.read_bytes(config_blob, kMostDocument), "image config", Errc::bad_manifest);
+    std::string modules;
+    InspectedImage image{.tag = entry.tag,
+                         .architecture = config.string("architecture"),
+                         .manifest = entry.manifest.digest,
+                         .layers = {},
+                         .driver = {.driver = DriverId::parse("0")},
+                         .driver_json = entry.manifest.digest,
+                         .labels = config.object("config").string_map("Labels")};
+    read_layers(layout, manifest, image, modules);
+    const Documents documents = documents_of(modules);
+    image.driver = DriverManifest::parse(documents.driver_json);
+    image.driver_json = sha256_of(documents.driver_json);
+    image.is_signed = !documents.signature.empty();
+    if (manifest.string_map("annotations")["org.overdrive.driver-json-digest"] != image.driver_json.text())
+        throw Error{Errc::digest_mismatch, "the manifest's annotation names another driver.json than the layer holds"};
+    return image;
+}
+
+std::string to_text(const InspectedImage& image) {
+    const DriverManifest& driver = image.driver;
+    std::string text = fmt::format("driver          {} ({} modules)\n", driver.driver.text(), driver.module_type);
+    text += fmt::format("OS              {} {}, OS key {}\n", driver.os_id, driver.os_version_id, driver.os_key);
+    text += fmt::format("kernel          {} ({})\n", driver.kernel_release, driver.architecture);
+    text += fmt::format("tag             {}\n", image.tag);
+    text += fmt::format("manifest        {}\n", image.manifest.text());
+    text += fmt::format("driver.json     {}, {}\n", image.driver_json.text(), image.is_signed ? "signed" : "not signed");
+    for (const InspectedImage::Layer& layer : image.layers)
+        text += fmt::format("layer           {:<10} {:>10}  {}\n", layer.role, mebibytes(layer.size), layer.digest.text());
+    std::vector<std::string> names;
+    for (const ModuleSpec& module : driver.modules) names.push_back(module.name);
+    text += fmt::format("modules         {}\n", fmt::join(names, " "));
+    text += fmt::format("unpacked        {} in {} files, {} inodes; {} libraries, {} programs\n",
+                        mebibytes(driver.size_bytes), driver.files.size(), driver.inodes, driver.libraries.size(),
+                        driver.programs.size());
+    return text;
+}
+
+std::string to_json(const InspectedImage& image) {
+    ordered_json layers = ordered_json::array();
+    for (const InspectedImage::Layer& layer : image.layers)
+        layers.push_back({{"role", layer.role}, {"digest", layer.digest.text()}, {"size", layer.size}});
+    ordered_json driver = ordered_json::parse(image.driver.to_json());
+    driver.erase("files");
+    const ordered_json document{{"tag", image.tag},
+                                {"architecture", image.architecture},
+                                {"manifest", image.manifest.text()},
+                                {"layers", layers},
+                                {"labels", image.labels},
+                                {"driver_json_digest", image.driver_json.text()},
+                                {"signed", image.is_signed},
+                                {"driver_json", driver}};
+    return document.dump(2) + "\n";
+}
+
+}  // namespace overdrive
