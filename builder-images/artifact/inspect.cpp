@@ -11,6 +11,7 @@
 
 #include "model/json_reader.hpp"
 #include "support/release_with.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
@@ -77,7 +78,10 @@ BlobDescriptor descriptor_of(const JsonReader& reader) {
     return {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
 }
 
-void read_layers(const OciLayout& layout, const JsonReader& manifest, InspectedImage& image, std::string& modules) {
+/// Reads and checks every layer; the modules layer's bytes are kept in `modules`.
+std::vector<InspectedImage::Layer> read_layers(const OciLayout& layout, const JsonReader& manifest,
+                                               std::string& modules) {
+    std::vector<InspectedImage::Layer> layers;
     for (const JsonReader& entry : manifest.objects("layers")) {
         const BlobDescriptor blob = descriptor_of(entry);
         const auto annotations = entry.optional_object("annotations");
@@ -87,8 +91,9 @@ void read_layers(const OciLayout& layout, const JsonReader& manifest, InspectedI
         layout.read(blob, [&](std::string_view piece) {
             if (wanted) modules += piece;
         });
-        image.layers.push_back({role, blob.digest, blob.size});
+        layers.push_back({role, blob.digest, blob.size});
     }
+    return layers;
 }
 
 std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576.0); }
@@ -104,18 +109,16 @@ InspectedImage inspect(const LayoutReference& reference) {
     const JsonReader config =
         JsonReader::parse(layout.read_bytes(config_blob, kMostDocument), "image config", Errc::bad_manifest);
     std::string modules;
+    std::vector<InspectedImage::Layer> layers = read_layers(layout, manifest, modules);
+    const Documents documents = documents_of(modules);
     InspectedImage image{.tag = entry.tag,
                          .architecture = config.string("architecture"),
                          .manifest = entry.manifest.digest,
-                         .layers = {},
-                         .driver = {.driver = DriverId::parse("0")},
-                         .driver_json = entry.manifest.digest,
+                         .layers = std::move(layers),
+                         .driver = DriverManifest::parse(documents.driver_json),
+                         .driver_json = Digest::from_hex(sha256_hex(documents.driver_json)),
+                         .is_signed = !documents.signature.empty(),
                          .labels = config.object("config").string_map("Labels")};
-    read_layers(layout, manifest, image, modules);
-    const Documents documents = documents_of(modules);
-    image.driver = DriverManifest::parse(documents.driver_json);
-    image.driver_json = sha256_of(documents.driver_json);
-    image.is_signed = !documents.signature.empty();
     if (manifest.string_map("annotations")["org.overdrive.driver-json-digest"] != image.driver_json.text())
         throw Error{Errc::digest_mismatch, "the manifest's annotation names another driver.json than the layer holds"};
     return image;

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "builder-images/artifact/sha256.hpp"
+#include "support/sha256.hpp"
 #include "model/json_reader.hpp"
 
 namespace overdrive {
@@ -39,7 +39,7 @@ std::string LayerCache::key_of(const LayerContent& content, int zstd_level) {
     }
     for (const Document& document : content.documents)
         hash.update(fmt::format("{}\n{}\n{}", document.path, document.content.size(), document.content));
-    return std::string{hash.finish().hex()};
+    return hash.finish();
 }
 
 std::optional<PackedLayer> LayerCache::get(const std::string& key, OciLayout& layout) const {

@@ -10,7 +10,7 @@
 #include <map>
 #include <memory>
 
-#include "builder-images/artifact/sha256.hpp"
+#include "support/sha256.hpp"
 #include "support/error.hpp"
 #include "support/release_with.hpp"
 
@@ -170,7 +170,7 @@ void write_file(TarStream& tar, const LayerContent& content, const TreeEntry& en
         hash.update(piece);
         tar.data(piece);
     });
-    if (size != entry.size || hash.finish().hex() != entry.sha256) throw changed();
+    if (size != entry.size || hash.finish() != entry.sha256) throw changed();
 }
 
 }  // namespace
@@ -190,7 +190,7 @@ LayerSummary write_layer(const LayerContent& content, int zstd_level, const Byte
     }
     tar.finish();
     zstd.finish();
-    return {hash.finish(), tar_bytes};
+    return {Digest::from_hex(hash.finish()), tar_bytes};
 }
 
 }  // namespace overdrive

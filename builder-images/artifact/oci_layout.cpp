@@ -11,6 +11,7 @@
 
 #include "builder-images/artifact/source_tree.hpp"
 #include "model/json_reader.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
@@ -49,7 +50,7 @@ public:
     }
 
     BlobDescriptor keep(std::string media_type) {
-        BlobDescriptor blob{std::move(media_type), hash_.finish(), size_, {}};
+        BlobDescriptor blob{std::move(media_type), Digest::from_hex(hash_.finish()), size_, {}};
         root_.rename(path_, blob_path(blob.digest));
         kept_ = true;
         return blob;
@@ -149,7 +150,7 @@ void OciLayout::read(const BlobDescriptor& blob, const Sink& take) const {
         throw Error{Errc::truncated,
                     fmt::format("blob {} has {} bytes, not the {} announced", blob.digest.text(), size, blob.size)};
     }
-    if (const Digest digest = hash.finish(); digest != blob.digest)
+    if (const Digest digest = Digest::from_hex(hash.finish()); digest != blob.digest)
         throw Error{Errc::digest_mismatch, fmt::format("blob {} hashes to {}", blob.digest.text(), digest.text())};
 }
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder-images/artifact/sha256.hpp"
+#include "model/digest.hpp"
 #include "support/root.hpp"
 
 namespace overdrive {

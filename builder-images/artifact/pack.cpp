@@ -11,6 +11,7 @@
 #include "builder-images/artifact/layer_cache.hpp"
 #include "model/pair.hpp"
 #include "support/error.hpp"
+#include "support/sha256.hpp"
 #include "trust/signature.hpp"
 
 namespace overdrive {
@@ -66,12 +67,12 @@ public:
         if (auto signature = signature_of(json)) documents.push_back({"driver.json.sig", *signature + "\n"});
         const bool is_signed = documents.size() > 1;
         const LayerContent modules{&modules_, "driver", trees_.modules, std::move(documents)};
-        PackedImage image{.manifest = {kManifestType, sha256_of(""), 0, {}},
+        PackedImage image{.manifest = {kManifestType, user_space_layer.blob.digest, 0, {}},
                           .tag = options_.tag.value_or(tag_of(manifest_.pair())),
                           .program = program_layer,
                           .user_space = user_space_layer,
                           .modules = write(LayerRole::modules, modules),
-                          .driver_json = sha256_of(json),
+                          .driver_json = Digest::from_hex(sha256_hex(json)),
                           .is_signed = is_signed};
         finish(image);
         return image;

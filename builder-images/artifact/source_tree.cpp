@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "builder-images/artifact/sha256.hpp"
+#include "support/sha256.hpp"
 #include "model/driver_manifest.hpp"
 
 namespace overdrive {
@@ -89,7 +89,7 @@ private:
             hash.update(piece);
             size += piece.size();
         });
-        entries_.push_back({path, TreeEntry::Kind::file, mode, size, std::string{hash.finish().hex()}, ""});
+        entries_.push_back({path, TreeEntry::Kind::file, mode, size, hash.finish(), ""});
     }
 
     void read_link(const std::string& path, int depth) {

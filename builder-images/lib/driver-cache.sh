@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Built drivers under build/drivers/DRIVER ID/, each with a key of what it was made from: to be sourced after
-# report.sh and debian-archive.sh. What is there with the right key is not built again.
+# Built drivers under build/drivers/DRIVER ID/, each with a key of what it was made from: what is there with the
+# right key is not built again. To be sourced after report.sh and debian-archive.sh, with `shopt -s inherit_errexit`.
 #
 #   cached_user_space ID TYPE VERSION         prints the user-space tree (no kernel among its inputs)
 #   cached_modules ID TYPE VERSION RELEASE    prints the directory with modules/ and Module.symvers
@@ -22,7 +22,7 @@ cached() {
         say "$(basename "$(dirname "$target")")/$(basename "$target"): built before"
     else
         rm -f "$target.key"
-        "$@" >&2 || exit 1
+        "$@" >&2
         echo "$key" >"$target.key"
     fi
     exec {lock}>&-
@@ -31,7 +31,7 @@ cached() {
 stand_in_user_space() {
     local work
     work=$(mktemp -d "$2.XXXXXX")
-    "$images_dir/stand-in/build" --version "$1" --out "$work" || return 1
+    "$images_dir/stand-in/build" --version "$1" --out "$work"
     rm -rf "$2"
     mv -T "$work/user-space" "$2"
     rm -r "$work"
@@ -57,7 +57,7 @@ stand_in_modules() {
     . "$images_dir/../ci/lib/kernel-headers.sh"
     headers=$(kernel_headers "$kernel")
     work=$(mktemp -d "$target.XXXXXX")
-    "$images_dir/stand-in/build" --version "$version" --kernel "$kernel" --out "$work" --firmware-mib 0 || return 1
+    "$images_dir/stand-in/build" --version "$version" --kernel "$kernel" --out "$work" --firmware-mib 0
     cp "$headers/Module.symvers" "$work/"
     rm -rf "$target" "$work/user-space"
     chmod 0755 "$work"
