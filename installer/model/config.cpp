@@ -81,6 +81,13 @@ private:
             fail(error.what());
         }
     }
+    void set_pin(const toml::node& value) {
+        try {
+            config_.pin = DriverId::parse(text(value));
+        } catch (const Error& error) {
+            fail(error.what());
+        }
+    }
     void set_hold(const toml::node& value) { config_.hold = boolean(value); }
     void set_sources(const toml::node& value) { config_.sources = texts(value); }
     void set_keys(const toml::node& value) { config_.trusted_keys = texts(value); }
@@ -112,7 +119,7 @@ private:
 
     static std::string nearest(const std::string& name);
 
-    static constexpr std::size_t kKeys = 10;
+    static constexpr std::size_t kKeys = 11;
     static const std::array<Known, kKeys> kKnown;
 
     Config& config_;
@@ -124,6 +131,7 @@ private:
 
 const std::array<ConfigReader::Known, ConfigReader::kKeys> ConfigReader::kKnown{{
     {"driver", &ConfigReader::set_driver},
+    {"pin", &ConfigReader::set_pin},
     {"hold", &ConfigReader::set_hold},
     {"sources", &ConfigReader::set_sources},
     {"exposure", &ConfigReader::set_exposure},
@@ -158,6 +166,10 @@ std::string ConfigReader::nearest(const std::string& name) {
 }
 
 }  // namespace
+
+std::optional<DriverWish> Config::wish() const {
+    return pin ? std::optional{DriverWish::parse(pin->text())} : driver;
+}
 
 void apply_config(Config& config, std::string_view toml, const std::string& name, Strictness strictness) {
     toml::table document;

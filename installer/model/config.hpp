@@ -16,6 +16,7 @@ enum class SmiPolicy { off, warn, require };
 /// The desired state and the policy, merged from all places. Values are checked when they are read.
 struct Config {
     std::optional<DriverWish> driver;  ///< `driver = "550.163.01-open"` or a branch
+    std::optional<DriverId> pin;       ///< `pin = "550.163.01-open"`: this version exactly, whatever `driver` moves to
     bool hold = false;                 ///< `hold = true`: update never moves to another driver
     std::vector<std::string>
         sources;  ///< `sources = ["docker://registry.example/overdrive/nvidia-{os_id}"]`, tried in order
@@ -28,6 +29,8 @@ struct Config {
     std::chrono::seconds kubelet_wait{120};        ///< `kubelet-wait = 120`
     std::vector<std::string>
         before;  ///< `before = ["kubelet.service"]`: units ordered after the driver, besides the usual ones
+    /// The pin where there is one, else the driver.
+    [[nodiscard]] std::optional<DriverWish> wish() const;
     std::vector<std::string> warnings;  ///< what was ignored at boot, for status and the journal
 };
 

@@ -71,6 +71,14 @@ std::string_view reason_code(Errc code) noexcept {
     return "unknown";
 }
 
+std::optional<Errc> parse_reason_code(std::string_view text) noexcept {
+    for (unsigned value = 0; value <= static_cast<unsigned>(Errc::answer_is_no); ++value) {
+        const auto code = static_cast<Errc>(value);
+        if (reason_code(code) == text) return code;
+    }
+    return std::nullopt;
+}
+
 Error Error::from_errno(Errc code, int saved_errno, std::string_view message) {
     if (saved_errno == ENOSPC || saved_errno == EDQUOT) code = Errc::no_space;
     if (saved_errno == EROFS) code = Errc::read_only;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,8 @@ enum class Errc : std::uint8_t {
 
 /// The stable, kebab-case name of a reason: `digest-mismatch`.
 [[nodiscard]] std::string_view reason_code(Errc code) noexcept;
+/// The reason with this name; nullopt when there is none.
+[[nodiscard]] std::optional<Errc> parse_reason_code(std::string_view text) noexcept;
 
 /// A failure with a closed reason and a sentence that reads outside-in:
 /// `install driver 550.2: open 'etc/os-release': No such file or directory`.

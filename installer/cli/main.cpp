@@ -1,0 +1,103 @@
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <memory>
+
+#include "cli/command_line.hpp"
+#include "cli/program_facts.hpp"
+#include "cli/system_clock.hpp"
+#include "cli/terminal_progress.hpp"
+#include "cli/terminal_report.hpp"
+#include "devices/host_device_nodes.hpp"
+#include "devices/host_facts_reader.hpp"
+#include "modules/libkmod_loader.hpp"
+#include "overlay/libmount_exposure.hpp"
+#include "process/boost_process_runner.hpp"
+#include "registry/curl_transport.hpp"
+#include "registry/make_source.hpp"
+#include "systemd/sdbus_unit_manager.hpp"
+#include "systemd/unit_files.hpp"
+#include "verbs/relay.hpp"
+
+namespace overdrive {
+namespace {
+
+std::vector<HostFile> unit_files_for(const Root& root, const Config& config) {
+    std::vector<HostFile> files;
+    for (UnitFile& file : unit_files(unit_options(root, config))) files.push_back({std::move(file.path), std::move(file.content)});
+    return files;
+}
+
+CurlSettings curl_settings(const Root& root, const Config& config, const std::string& version) {
+    return {.insecure_registries = config.insecure_registries,
+            .ca_file = find_ca_file(root).value_or(""),
+            .user_agent = "overdrive/" + version};
+}
+
+/// Builds the real adapters and runs the chosen verb with them.
+ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& report) {
+    const ProgramFacts program = read_program_facts(root.path());
+    BoostProcessRunner processes;
+    LibkmodLoader modules{root};
+    LibmountExposure exposure{root, processes};
+    HostDeviceNodes nodes{root};
+    SdbusUnitManager units{root};
+    SystemClock clock;
+    TerminalProgress progress{program.interactive, dispatch.quiet || dispatch.relay.has_value()};
+    std::unique_ptr<HttpTransport> transport;  // made when a registry is really asked
+    Services services{
+        .root = root,
+        .program = program,
+        .modules = modules,
+        .exposure = exposure,
+        .nodes = nodes,
+        .processes = processes,
+        .units = units,
+        .clock = clock,
+        .progress = progress,
+        .read_facts = [&root] { return read_host_facts(root); },
+        .open_source =
+            [&](const std::string& name, const Config& config) {
+                if (!transport) transport = std::make_unique<CurlTransport>(curl_settings(root, config, program.version));
+                return make_source(name, *transport, config, read_host_facts(root).os_release.id());
+            },
+        .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
+        .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
+        .sysusers_program = std::string{kSysusersProgram}};
+    return dispatch.chosen(services, report);
+}
+
+ExitCode run(const Dispatch& dispatch) {
+    TerminalReport terminal{dispatch.json, dispatch.quiet};
+    std::unique_ptr<Report> relay;
+    try {
+        const Root root{choose_root(dispatch.root)};
+        if (dispatch.relay) relay = std::make_unique<RelayReport>(root, *dispatch.relay);
+        return run_with_adapters(dispatch, root, relay ? *relay : terminal);
+    } catch (const Error& error) {
+        if (relay) relay->failure(dispatch.verb, error);
+        terminal.failure(dispatch.verb, error);
+        return exit_code_of(error.code());
+    } catch (const std::exception& error) {
+        terminal.failure(dispatch.verb, Error{Errc::io, std::string{"unexpected: "} + error.what()});
+        return ExitCode::failed;
+    }
+}
+
+}  // namespace
+}  // namespace overdrive
+
+int main(int argc, char** argv) {
+    spdlog::set_default_logger(spdlog::stderr_logger_st("overdrive"));
+    spdlog::set_pattern("%l: %v");
+    overdrive::Dispatch dispatch;
+    const auto app = overdrive::make_command_line(dispatch);
+    try {
+        app->parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int code = app->exit(error);
+        return code == 0 ? 0 : static_cast<int>(overdrive::ExitCode::usage);
+    }
+    return static_cast<int>(overdrive::run(dispatch));
+}

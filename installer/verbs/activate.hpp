@@ -1,0 +1,27 @@
+#pragma once
+
+#include "model/exit_code.hpp"
+#include "verbs/desired_state.hpp"
+#include "verbs/report.hpp"
+#include "verbs/services.hpp"
+
+namespace overdrive {
+
+struct ActivateOptions {
+    Overrides overrides;
+    bool boot = false;     ///< called by nvidia.service: local state only; a degraded node is reported, not failed
+    bool dry_run = false;
+};
+
+/// Selects a generation for the running kernel and puts it in force: modules, `current`, libraries, nodes. Idempotent.
+/// @return at_reboot when another driver version is loaded; no_artifact when nothing installed fits
+ExitCode run_activate(const ActivateOptions& options, Services& services, Report& report);
+
+struct DeactivateOptions {
+    bool boot = false;  ///< called by nvidia.service at shutdown: detaches the overlay only
+};
+
+/// Takes out of force what activate put in force; generations stay installed.
+ExitCode run_deactivate(const DeactivateOptions& options, Services& services, Report& report);
+
+}  // namespace overdrive

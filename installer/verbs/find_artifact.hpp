@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/pair.hpp"
+#include "verbs/report.hpp"
+#include "verbs/services.hpp"
+
+namespace overdrive {
+
+/// An artifact that was found, and the source that has it.
+struct FoundArtifact {
+    std::unique_ptr<ArtifactSource> source;
+    ResolvedArtifact artifact;
+    Pair pair;
+};
+
+/// `x86_64` -> `amd64`, `aarch64` -> `arm64`, others unchanged. @see OCI image-spec, GOARCH
+[[nodiscard]] std::string oci_architecture(std::string_view machine);
+
+/// Asks the configured sources in order for the wished driver's artifact for this OS key. A version is asked for by its
+/// computed tag; a branch takes the newest of the branch among the source's tags.
+/// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named;
+///         unreachable: none had it and at least one did not answer, each failure is named
+[[nodiscard]] FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts, const std::string& os_key,
+                                          Report& report);
+
+}  // namespace overdrive

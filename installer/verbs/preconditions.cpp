@@ -1,0 +1,24 @@
+#include "verbs/preconditions.hpp"
+
+#include <fmt/format.h>
+
+namespace overdrive {
+
+void require_root(const Services& services, std::string_view verb) {
+    if (services.program.is_root) return;
+    throw Error{Errc::not_root, fmt::format("'{}' changes the host and must run as root", verb)}.with_remedy(
+        fmt::format("run it with sudo, or use '--dry-run' to see what it would do"));
+}
+
+void require_host_kernel(const Services& services, std::string_view verb) {
+    if (services.root.path() == "/") return;
+    throw Error{Errc::bad_root, fmt::format("'{}' works on the running host only, not on '{}'", verb, services.root.path())}
+        .with_remedy("run it on the host: /opt/overdrive/current/bin/overdrive");
+}
+
+Lock take_lock(Services& services, Store& store, std::string_view verb) {
+    store.prepare();
+    return store.lock(verb, std::chrono::seconds{60}, services.clock);
+}
+
+}  // namespace overdrive

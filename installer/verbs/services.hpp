@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.hpp"
+#include "model/host_facts.hpp"
+#include "ports/artifact_source.hpp"
+#include "ports/clock.hpp"
+#include "ports/device_nodes.hpp"
+#include "ports/exposure.hpp"
+#include "ports/module_loader.hpp"
+#include "ports/process_runner.hpp"
+#include "ports/progress.hpp"
+#include "ports/unit_manager.hpp"
+#include "support/root.hpp"
+
+namespace overdrive {
+
+/// Where this program runs and where it came from.
+struct ProgramFacts {
+    std::string version;
+    bool is_root = false;
+    bool in_container = false;       ///< the host's tree is not our own `/`
+    std::string image_directory;     ///< where an unpacked artifact lies in our own `/` (`/driver`); empty when there is none
+    std::string program_directory;   ///< the bundle this program runs from; empty in a development build
+    bool interactive = false;        ///< a person reads along
+};
+
+/// A file that belongs on the host.
+struct HostFile {
+    std::string path;  ///< absolute, below the host root
+    std::string content;
+};
+
+/// Everything a verb may use; built by cli/main.cpp, by fakes in tests.
+struct Services {
+    const Root& root;
+    ProgramFacts program;
+    ModuleLoader& modules;
+    Exposure& exposure;
+    DeviceNodes& nodes;
+    ProcessRunner& processes;
+    UnitManager& units;
+    Clock& clock;
+    Progress& progress;
+    std::function<HostFacts()> read_facts;
+    /// Opens a source as the configuration names it, `{os_id}` filled in.
+    std::function<std::unique_ptr<ArtifactSource>(const std::string& name, const Config& config)> open_source;
+    /// Our units and drop-ins for this host, and those of them that are enabled.
+    std::function<std::vector<HostFile>(const Config& config)> unit_files;
+    std::vector<std::string> enabled_units;
+    std::string sysusers_program;  ///< makes the users that the units name; a host path
+};
+
+}  // namespace overdrive

@@ -1,0 +1,164 @@
+#include "verbs/status.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "verbs/local_state.hpp"
+#include "verbs/sizes.hpp"
+
+namespace overdrive {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* kPersistenced = "nvidia-persistenced.service";
+
+/// Everything the screen shows, gathered before anything is printed.
+struct Screen {
+    LocalState local;
+    Config config;
+    DriverState state;
+    std::optional<DriverManifest> manifest;
+    std::string os_key;
+    std::string exposure;
+    std::vector<std::string> missing_nodes;
+    std::optional<std::string> persistenced;
+    std::vector<std::string> warnings;
+};
+
+std::string_view to_string(Exposure::State state) {
+    switch (state) {
+        case Exposure::State::absent: return "absent";
+        case Exposure::State::healthy: return "healthy";
+        case Exposure::State::stale: return "stale";
+    }
+    return "unknown";
+}
+
+ordered_json nullable(const std::optional<std::string>& value) { return value ? ordered_json(*value) : ordered_json(nullptr); }
+
+Screen gather(const StatusOptions& options, Services& services) {
+    Screen screen;
+    const Store store{services.root};
+    screen.config = load_config(services.root, options.overrides, Strictness::boot);
+    screen.warnings = screen.config.warnings;
+    screen.local = read_local_state(services, store, screen.config, screen.warnings);
+    const HostFacts& facts = screen.local.facts;
+    const OsProfile& profile = profile_for(facts.os_release.id());
+    screen.os_key = os_key(profile, facts.os_release, facts.kernel_release);
+    if (screen.local.selection.pair) screen.manifest = store.read_manifest(*screen.local.selection.pair);
+    screen.state = observe(services, store, screen.local, screen.config, screen.manifest ? &*screen.manifest : nullptr);
+    if (screen.manifest) {
+        const ExposurePlan plan = plan_exposure(profile, facts, *screen.manifest, store.generation_path(screen.manifest->pair()),
+                                                screen.config.exposure, {});
+        screen.exposure = fmt::format("{} {}", to_string(plan.mode), to_string(services.exposure.inspect(plan)));
+        screen.missing_nodes = services.nodes.missing(screen.manifest->device_nodes);
+    } else {
+        screen.exposure = "absent";
+    }
+    if (services.units.reachable()) screen.persistenced = services.units.active_state(kPersistenced);
+    return screen;
+}
+
+ordered_json modules_json(const Screen& screen) {
+    ordered_json modules = ordered_json::array();
+    if (!screen.manifest) return modules;
+    for (const ModuleSpec& module : screen.manifest->modules) {
+        const LoadedModule* loaded = screen.local.facts.loaded(module.name);
+        modules.push_back({{"name", module.name},
+                           {"loaded", loaded != nullptr},
+                           {"version", loaded != nullptr ? ordered_json(loaded->version) : ordered_json(nullptr)},
+                           {"wanted_version", module.version}});
+    }
+    return modules;
+}
+
+ordered_json to_json(const Screen& screen) {
+    const HostFacts& facts = screen.local.facts;
+    ordered_json generations = ordered_json::array();
+    for (const GenerationInfo& generation : screen.local.generations) generations.push_back(generation.pair.path());
+    ordered_json gpus = ordered_json::array();
+    for (const GpuFunction& gpu : facts.gpus) {
+        gpus.push_back({{"address", gpu.address}, {"device_id", fmt::format("{:04x}", gpu.device_id)}, {"driver", gpu.driver}});
+    }
+    return {{"schema", 1},
+            {"state", overdrive::to_string(screen.state.word)},
+            {"because", overdrive::to_string(screen.state.because)},
+            {"why", screen.state.why},
+            {"os", {{"id", facts.os_release.id()}, {"version_id", facts.os_release.version_id()}, {"key", screen.os_key}}},
+            {"kernel_release", facts.kernel_release},
+            {"architecture", facts.architecture},
+            {"gpus", gpus},
+            {"wanted_driver", screen.local.wanted ? ordered_json(screen.local.wanted->text) : ordered_json(nullptr)},
+            {"selected", screen.local.selection.pair ? ordered_json(screen.local.selection.pair->path()) : ordered_json(nullptr)},
+            {"current", screen.local.current ? ordered_json(screen.local.current->path()) : ordered_json(nullptr)},
+            {"generations", generations},
+            {"loaded_version", nullable(facts.driver_version)},
+            {"modules", modules_json(screen)},
+            {"exposure", screen.exposure},
+            {"firmware_path", facts.firmware_path},
+            {"missing_nodes", screen.missing_nodes},
+            {"daemons", {{"nvidia-persistenced", nullable(screen.persistenced)}}},
+            {"warnings", screen.warnings}};
+}
+
+std::string modules_text(const Screen& screen) {
+    if (!screen.manifest) return "-";
+    std::vector<std::string> parts;
+    for (const ModuleSpec& module : screen.manifest->modules) {
+        const LoadedModule* loaded = screen.local.facts.loaded(module.name);
+        if (loaded == nullptr && !module.autoload) continue;
+        if (loaded == nullptr) {
+            parts.push_back(module.name + " (not loaded)");
+        } else if (loaded->version == module.version) {
+            parts.push_back(module.name);
+        } else {
+            parts.push_back(fmt::format("{} ({}, wanted {})", module.name, loaded->version, module.version));
+        }
+    }
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string generations_text(const Screen& screen) {
+    if (screen.local.generations.empty()) return "none";
+    std::vector<std::string> parts;
+    for (const GenerationInfo& generation : screen.local.generations) {
+        parts.push_back(fmt::format("{} ({}{})", generation.pair.path(), human_bytes(generation.size_bytes),
+                                    generation.kernel_release == screen.local.facts.kernel_release ? "" : ", another kernel"));
+    }
+    return fmt::format("{}", fmt::join(parts, "\n             "));
+}
+
+std::string to_text(const Screen& screen) {
+    const HostFacts& facts = screen.local.facts;
+    std::string text = fmt::format("{}\n\n", screen.state.text());
+    const auto row = [&text](std::string_view name, std::string_view value) { text += fmt::format("{:<13}{}\n", name, value); };
+    row("OS", fmt::format("{} (key {})", facts.os_release.pretty_name(), screen.os_key));
+    row("kernel", fmt::format("{} {}", facts.kernel_release, facts.architecture));
+    row("GPUs", facts.gpus.empty() ? std::string{"none"} : fmt::format("{}", facts.gpus.size()));
+    row("wanted", screen.local.wanted ? screen.local.wanted->text : std::string{"any installed driver"});
+    row("selected", screen.local.selection.pair ? screen.local.selection.pair->path()
+                                                : explain(screen.local.selection, facts.kernel_release));
+    row("current", screen.local.current ? screen.local.current->path() : std::string{"-"});
+    row("installed", generations_text(screen));
+    row("loaded", facts.driver_version.value_or("-"));
+    row("modules", modules_text(screen));
+    row("libraries", screen.exposure);
+    row("firmware", facts.firmware_path.empty() ? std::string{"-"} : facts.firmware_path);
+    row("nodes", screen.missing_nodes.empty() ? std::string{screen.manifest ? "complete" : "-"}
+                                              : fmt::format("missing: {}", fmt::join(screen.missing_nodes, ", ")));
+    row("persistenced", screen.persistenced.value_or("unknown"));
+    for (const std::string& warning : screen.warnings) row("warning", warning);
+    return text;
+}
+
+}  // namespace
+
+ExitCode run_status(const StatusOptions& options, Services& services, Report& report) {
+    const Screen screen = gather(options, services);
+    report.result(to_json(screen), to_text(screen));
+    return ExitCode::ok;
+}
+
+}  // namespace overdrive

@@ -1,0 +1,53 @@
+#include "verbs/wait.hpp"
+
+#include <fmt/format.h>
+
+#include "verbs/desired_state.hpp"
+#include "verbs/local_state.hpp"
+
+namespace overdrive {
+
+namespace {
+
+DriverState look(Services& services) {
+    const Store store{services.root};
+    const Config config = load_config(services.root, {}, Strictness::boot);
+    std::vector<std::string> warnings;
+    const LocalState local = read_local_state(services, store, config, warnings);
+    std::optional<DriverManifest> manifest;
+    if (local.selection.pair) manifest = store.read_manifest(*local.selection.pair);
+    return observe(services, store, local, config, manifest ? &*manifest : nullptr);
+}
+
+/// Whether a driver may still come: nothing local fits, or what was fetched is being activated right now.
+bool worth_waiting(const DriverState& state, bool fetched_while_waiting) {
+    switch (state.because) {
+        case DegradedBecause::nothing_installed:
+        case DegradedBecause::no_local_pair: return true;
+        case DegradedBecause::activation_failed:
+        case DegradedBecause::reboot_needed: return false;
+        default: return fetched_while_waiting;
+    }
+}
+
+}  // namespace
+
+ExitCode run_wait(const WaitOptions& options, Services& services, Report& report) {
+    const auto end = services.clock.steady() + options.timeout;
+    bool nothing_fitted = false;
+    while (true) {
+        const DriverState state = look(services);
+        nothing_fitted = nothing_fitted || state.because == DegradedBecause::nothing_installed ||
+                         state.because == DegradedBecause::no_local_pair;
+        const bool satisfied = state.word != StateWord::degraded ||
+                               (options.target == "driver" && !worth_waiting(state, nothing_fitted));
+        if (satisfied || services.clock.steady() >= end) {
+            report.result({{"schema", 1}, {"satisfied", satisfied}, {"state", to_string(state.word)}, {"why", state.why}},
+                          fmt::format("{}\n", state.text()));
+            return satisfied ? ExitCode::ok : ExitCode::answer_is_no;
+        }
+        services.clock.sleep(std::chrono::milliseconds{500});
+    }
+}
+
+}  // namespace overdrive
