@@ -135,7 +135,8 @@ void check_trees(const DriverManifest& description, const DriverTrees& trees) {
     for (const DaemonSpec& daemon : description.daemons) {
         contents.require(daemon.program, fmt::format("describe.json names it as program of {}", daemon.name));
         if (!daemon.library_path.empty())
-            contents.require(daemon.library_path, fmt::format("describe.json names it as library path of {}", daemon.name));
+            contents.require(daemon.library_path,
+                             fmt::format("describe.json names it as library path of {}", daemon.name));
     }
 }
 

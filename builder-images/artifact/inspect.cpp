@@ -47,7 +47,8 @@ Documents documents_of(const std::string& layer) {
     archive_read_support_filter_zstd(reader.get());
     archive_read_support_filter_gzip(reader.get());
     const auto fail = [&] {
-        return Error{Errc::bad_archive, fmt::format("the modules layer cannot be read: {}", archive_error_string(reader.get()))};
+        return Error{Errc::bad_archive,
+                     fmt::format("the modules layer cannot be read: {}", archive_error_string(reader.get()))};
     };
     if (archive_read_open_memory(reader.get(), layer.data(), layer.size()) != ARCHIVE_OK) throw fail();
     Documents documents;
@@ -131,9 +132,11 @@ std::string to_text(const InspectedImage& image) {
     text += fmt::format("kernel          {} ({})\n", driver.kernel_release, driver.architecture);
     text += fmt::format("tag             {}\n", image.tag);
     text += fmt::format("manifest        {}\n", image.manifest.text());
-    text += fmt::format("driver.json     {}, {}\n", image.driver_json.text(), image.is_signed ? "signed" : "not signed");
+    text +=
+        fmt::format("driver.json     {}, {}\n", image.driver_json.text(), image.is_signed ? "signed" : "not signed");
     for (const InspectedImage::Layer& layer : image.layers)
-        text += fmt::format("layer           {:<10} {:>10}  {}\n", layer.role, mebibytes(layer.size), layer.digest.text());
+        text +=
+            fmt::format("layer           {:<10} {:>10}  {}\n", layer.role, mebibytes(layer.size), layer.digest.text());
     std::vector<std::string> names;
     for (const ModuleSpec& module : driver.modules) names.push_back(module.name);
     text += fmt::format("modules         {}\n", fmt::join(names, " "));

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "support/sha256.hpp"
 #include "model/json_reader.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
@@ -34,8 +34,8 @@ std::string LayerCache::key_of(const LayerContent& content, int zstd_level) {
     hash.update(fmt::format("layer 1\n{}\n{}\n{} {}\n{}\n", archive_version_details(), ZSTD_versionString(), zstd_level,
                             kZstdWorkers, content.prefix));
     for (const TreeEntry& entry : content.entries) {
-        hash.update(fmt::format("{}\n{} {:o} {} {} {}\n", entry.path, static_cast<int>(entry.kind), entry.mode, entry.size,
-                                entry.sha256, entry.link_target));
+        hash.update(fmt::format("{}\n{} {:o} {} {} {}\n", entry.path, static_cast<int>(entry.kind), entry.mode,
+                                entry.size, entry.sha256, entry.link_target));
     }
     for (const Document& document : content.documents)
         hash.update(fmt::format("{}\n{}\n{}", document.path, document.content.size(), document.content));
@@ -48,8 +48,8 @@ std::optional<PackedLayer> LayerCache::get(const std::string& key, OciLayout& la
     try {
         const JsonReader reader = JsonReader::parse(*note, root_.host_path(note_name(key)), Errc::bad_manifest);
         const Digest digest = Digest::parse(reader.string("digest"));
-        const BlobDescriptor blob = layout.add(
-            kLayerType, [&](const OciLayout::Sink& sink) { read_pieces(root_, blob_name(key), sink); });
+        const BlobDescriptor blob =
+            layout.add(kLayerType, [&](const OciLayout::Sink& sink) { read_pieces(root_, blob_name(key), sink); });
         if (blob.digest != digest) return std::nullopt;
         return PackedLayer{blob, Digest::parse(reader.string("diff_id")), reader.number("tar_bytes")};
     } catch (const Error& error) {
@@ -65,9 +65,8 @@ void LayerCache::put(const std::string& key, const PackedLayer& layer, const Oci
         layout.read(layer.blob, [&](std::string_view piece) { write_all(file.get(), piece, incoming); });
     }
     root_.rename(incoming, blob_name(key));
-    const nlohmann::ordered_json note{{"digest", layer.blob.digest.text()},
-                                      {"diff_id", layer.diff_id.text()},
-                                      {"tar_bytes", layer.tar_bytes}};
+    const nlohmann::ordered_json note{
+        {"digest", layer.blob.digest.text()}, {"diff_id", layer.diff_id.text()}, {"tar_bytes", layer.tar_bytes}};
     root_.write_file(note_name(key), note.dump() + "\n");
 }
 

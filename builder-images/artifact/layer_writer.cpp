@@ -10,9 +10,9 @@
 #include <map>
 #include <memory>
 
-#include "support/sha256.hpp"
 #include "support/error.hpp"
 #include "support/release_with.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
@@ -44,7 +44,9 @@ private:
         return result;
     }
 
-    void set(ZSTD_cParameter parameter, int value) { checked(ZSTD_CCtx_setParameter(context_.get(), parameter, value)); }
+    void set(ZSTD_cParameter parameter, int value) {
+        checked(ZSTD_CCtx_setParameter(context_.get(), parameter, value));
+    }
 
     void run(std::string_view bytes, ZSTD_EndDirective directive) {
         ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
@@ -162,7 +164,8 @@ void write_file(TarStream& tar, const LayerContent& content, const TreeEntry& en
     Sha256 hash;
     std::uint64_t size = 0;
     const auto changed = [&] {
-        return Error{Errc::bad_archive, fmt::format("'{}' changed while it was packed", content.tree->host_path(entry.path))};
+        return Error{Errc::bad_archive,
+                     fmt::format("'{}' changed while it was packed", content.tree->host_path(entry.path))};
     };
     read_pieces(*content.tree, entry.path, [&](std::string_view piece) {
         size += piece.size();

@@ -33,7 +33,8 @@ void add_inputs(CLI::App* verb, const std::shared_ptr<PackOptions>& options) {
         ->required();
     verb->add_option("--user-space", options->user_space, "tree with bin/ lib64/ lib/firmware/ usr/ etc/")->required();
     verb->add_option("--modules", options->modules, "tree with lib/modules/<kernel release>/*.ko")->required();
-    verb->add_option("--output", options->output, "OCI image layout; made, or added to when it is one already")->required();
+    verb->add_option("--output", options->output, "OCI image layout; made, or added to when it is one already")
+        ->required();
     verb->add_option("--architecture", options->architecture, "amd64 or arm64")->capture_default_str();
     verb->add_option("--zstd-level", options->zstd_level, "3 is quick, 19 is small and takes minutes")
         ->capture_default_str()
@@ -54,18 +55,20 @@ void add_pack(CLI::App& app, Chosen& chosen) {
         "Push it:    skopeo copy oci:DIR:TAG docker://REGISTRY/REPOSITORY:TAG\n"
         "Look at it: overdrive-artifact inspect oci:DIR:TAG");
     add_inputs(verb, options);
-    verb->add_option("--program", options->program, "what ci/bundle made; becomes /overdrive, entry point bin/overdrive")
+    verb->add_option("--program", options->program,
+                     "what ci/bundle made; becomes /overdrive, entry point bin/overdrive")
         ->required();
     verb->add_option("--tag", options->tag, "tag in the layout; default: the pair's own, which nodes look for");
-    CLI::Option* key =
-        verb->add_option("--sign-key", options->sign_key, "private key (PEM, ECDSA P-256 or Ed25519) to sign driver.json with");
+    CLI::Option* key = verb->add_option("--sign-key", options->sign_key,
+                                        "private key (PEM, ECDSA P-256 or Ed25519) to sign driver.json with");
     verb->add_option("--signature", options->signature, "driver.json.sig made elsewhere over what 'driver-json' prints")
         ->excludes(key);
     verb->add_option("--public-key", options->public_key, "key that --signature is checked with");
     verb->callback([options, &chosen] {
         chosen = [options] {
             const PackedImage image = pack(*options, say);
-            say(fmt::format("{} {}: {}", image.tag, image.is_signed ? "signed" : "not signed", image.manifest.digest.text()));
+            say(fmt::format("{} {}: {}", image.tag, image.is_signed ? "signed" : "not signed",
+                            image.manifest.digest.text()));
             print(fmt::format("{}\n", image.manifest.digest.text()));
         };
     });
@@ -73,7 +76,8 @@ void add_pack(CLI::App& app, Chosen& chosen) {
 
 void add_driver_json(CLI::App& app, Chosen& chosen) {
     const auto options = std::make_shared<PackOptions>();
-    CLI::App* verb = app.add_subcommand("driver-json", "print the driver.json that pack would write, to sign it elsewhere");
+    CLI::App* verb =
+        app.add_subcommand("driver-json", "print the driver.json that pack would write, to sign it elsewhere");
     verb->footer(
         "For keys that this program cannot use, such as cosign's encrypted ones:\n"
         "  overdrive-artifact driver-json ... >driver.json\n"
@@ -88,7 +92,8 @@ void add_sign(CLI::App& app, Chosen& chosen) {
     const auto file = std::make_shared<std::string>();
     CLI::App* verb = app.add_subcommand("sign", "write FILE.sig, base64 of the key's signature over FILE");
     verb->footer(
-        "Make a key:  openssl genpkey -algorithm ed25519 -out first.key; openssl pkey -in first.key -pubout -out first.pub\n"
+        "Make a key:  openssl genpkey -algorithm ed25519 -out first.key; openssl pkey -in first.key -pubout -out "
+        "first.pub\n"
         "Checked by:  overdrive-artifact verify --key first.pub FILE\n"
         "             cosign verify-blob --key first.pub --insecure-ignore-tlog --signature FILE.sig FILE");
     verb->add_option("--key", *key, "private key: PEM, ECDSA P-256 or Ed25519, not encrypted")->required();
@@ -105,7 +110,8 @@ void add_verify(CLI::App& app, Chosen& chosen) {
     const auto key = std::make_shared<std::string>();
     const auto file = std::make_shared<std::string>();
     const auto signature = std::make_shared<std::string>();
-    CLI::App* verb = app.add_subcommand("verify", "check FILE.sig; exits 8 when it is not the key's signature over FILE");
+    CLI::App* verb =
+        app.add_subcommand("verify", "check FILE.sig; exits 8 when it is not the key's signature over FILE");
     verb->add_option("--key", *key, "public key: PEM, ECDSA P-256 or Ed25519")->required();
     verb->add_option("--signature", *signature, "signature file; default: FILE.sig");
     verb->add_option("FILE", *file, "what was signed")->required();
@@ -114,7 +120,8 @@ void add_verify(CLI::App& app, Chosen& chosen) {
             const std::string from = signature->empty() ? *file + ".sig" : *signature;
             const PublicKey public_key = PublicKey::parse(read_small_file(*key), *key);
             if (!public_key.verifies(read_small_file(*file), read_small_file(from)))
-                throw Error{Errc::answer_is_no, fmt::format("'{}' is not the signature of '{}' over '{}'", from, *key, *file)};
+                throw Error{Errc::answer_is_no,
+                            fmt::format("'{}' is not the signature of '{}' over '{}'", from, *key, *file)};
             print(fmt::format("'{}' is signed by '{}'\n", *file, *key));
         };
     });

@@ -74,9 +74,8 @@ ordered_json entry_json(const TaggedManifest& entry) {
 }
 
 TaggedManifest parse_entry(const JsonReader& reader) {
-    TaggedManifest entry{{reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}},
-                         "",
-                         ""};
+    TaggedManifest entry{
+        {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}}, "", ""};
     if (const auto annotations = reader.optional_object("annotations"))
         entry.tag = annotations->optional_string(kRefName).value_or("");
     if (const auto platform = reader.optional_object("platform"))
@@ -103,8 +102,8 @@ OciLayout OciLayout::create(const std::string& directory) {
     if (error) throw Error::from_errno(Errc::io, error.value(), fmt::format("make the directory '{}'", directory));
     const Root root{directory};
     if (!root.exists(kMarker) && !root.list(".").empty()) {
-        throw Error{Errc::bad_manifest, fmt::format("'{}' holds something that is no OCI layout", directory)}.with_remedy(
-            "give --output a directory that does not exist yet, or an OCI layout to add to");
+        throw Error{Errc::bad_manifest, fmt::format("'{}' holds something that is no OCI layout", directory)}
+            .with_remedy("give --output a directory that does not exist yet, or an OCI layout to add to");
     }
     root.make_directories(kBlobs);
     if (!root.exists(kMarker)) root.write_file(kMarker, kMarkerText);

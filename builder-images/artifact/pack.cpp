@@ -98,7 +98,8 @@ private:
                                                  "not beginning with '.' or '-'",
                                                  *options_.tag)};
         if (options_.tag && *options_.tag != tag_of(manifest_.pair()))
-            say_(fmt::format("note: nodes look for the tag '{}', not for '{}'", tag_of(manifest_.pair()), *options_.tag));
+            say_(fmt::format("note: nodes look for the tag '{}', not for '{}'", tag_of(manifest_.pair()),
+                             *options_.tag));
     }
 
     static void check_program(const std::vector<TreeEntry>& entries) {
@@ -132,8 +133,8 @@ private:
         });
         PackedLayer layer{std::move(blob), summary->diff_id, summary->tar_bytes};
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-        say_(fmt::format("layer {}: {} -> {} in {:.1f} s, {}", role, mebibytes(layer.tar_bytes), mebibytes(layer.blob.size),
-                         took.count(), layer.blob.digest.text()));
+        say_(fmt::format("layer {}: {} -> {} in {:.1f} s, {}", role, mebibytes(layer.tar_bytes),
+                         mebibytes(layer.blob.size), took.count(), layer.blob.digest.text()));
         return layer;
     }
 
@@ -155,9 +156,11 @@ private:
     }
 
     [[nodiscard]] std::optional<std::string> signature_of(const std::string& json) const {
-        if (options_.sign_key) return PrivateKey::parse(read_small_file(*options_.sign_key), *options_.sign_key).sign(json);
+        if (options_.sign_key)
+            return PrivateKey::parse(read_small_file(*options_.sign_key), *options_.sign_key).sign(json);
         if (!options_.signature) return std::nullopt;
-        if (!options_.public_key) throw Error{Errc::usage, "--signature needs --public-key, to check it before it is packed"};
+        if (!options_.public_key)
+            throw Error{Errc::usage, "--signature needs --public-key, to check it before it is packed"};
         std::string signature = without_space_around(read_small_file(*options_.signature));
         if (!PublicKey::parse(read_small_file(*options_.public_key), *options_.public_key).verifies(json, signature)) {
             throw Error{Errc::untrusted, fmt::format("'{}' is no signature by '{}' over this driver.json",
@@ -211,8 +214,7 @@ private:
         const ordered_json manifest{
             {"schemaVersion", 2},
             {"mediaType", kManifestType},
-            {"config",
-             {{"mediaType", config.media_type}, {"digest", config.digest.text()}, {"size", config.size}}},
+            {"config", {{"mediaType", config.media_type}, {"digest", config.digest.text()}, {"size", config.size}}},
             {"layers", layers},
             {"annotations", labels_of(image)}};
         image.manifest = layout_.add_bytes(kManifestType, manifest.dump());

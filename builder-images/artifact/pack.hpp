@@ -47,7 +47,8 @@ using Say = std::function<void(std::string_view)>;
 
 /// Makes the artifact of one pair and adds it to the layout; the tag comes last, so a run that fails leaves at most
 /// blobs without a name.
-/// @throws Error bad_manifest, bad_archive, incomplete_artifact, config (keys), untrusted (a signature that is none), io
+/// @throws Error bad_manifest, bad_archive, incomplete_artifact, config (keys), untrusted (a signature that is none),
+/// io
 PackedImage pack(const PackOptions& options, const Say& say);
 
 /// The driver.json that `pack` would write, to be signed elsewhere. Compresses the user space for its digest.

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "support/sha256.hpp"
 #include "model/driver_manifest.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
