@@ -40,7 +40,8 @@ public:
 
 private:
     JsonReader(nlohmann::json value, std::string document, std::string place, Errc code)
-        : value_{std::move(value)}, document_{std::move(document)}, place_{std::move(place)}, code_{code} {}
+        // Parentheses: braces would make an array of one out of a json value.
+        : value_(std::move(value)), document_{std::move(document)}, place_{std::move(place)}, code_{code} {}
     [[nodiscard]] const nlohmann::json* find(const std::string& name) const;
     [[nodiscard]] std::string named(const std::string& name) const;
 
