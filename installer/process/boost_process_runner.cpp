@@ -1,0 +1,155 @@
+#include "process/boost_process_runner.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/process/args.hpp>
+#include <boost/process/child.hpp>
+#include <boost/process/env.hpp>
+#include <boost/process/environment.hpp>
+#include <boost/process/exe.hpp>
+#include <boost/process/group.hpp>
+#include <boost/process/handles.hpp>
+#include <boost/process/io.hpp>
+#include <boost/process/posix.hpp>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "support/error.hpp"
+#include "support/unique_fd.hpp"
+
+namespace overdrive {
+
+namespace {
+
+namespace bp = boost::process;
+using Clock = std::chrono::steady_clock;
+
+/// One started program, and the pipe with its output.
+class Running {
+public:
+    Running(const ProcessRequest& request, UniqueFd output, int input, int write_end)
+        : child_{bp::exe = request.arguments.front(),
+                 bp::args = std::vector<std::string>(request.arguments.begin() + 1, request.arguments.end()),
+                 environment_of(request),
+                 bp::posix::fd.bind(STDIN_FILENO, input),
+                 bp::posix::fd.bind(STDOUT_FILENO, write_end),
+                 bp::posix::fd.bind(STDERR_FILENO, write_end),
+                 bp::limit_handles,
+                 group_},
+          output_{std::move(output)},
+          ended_{static_cast<int>(syscall(SYS_pidfd_open, child_.id(), 0))} {
+        if (!ended_) {
+            const int saved_errno = errno;
+            kill_all();
+            child_.wait();
+            throw Error::from_errno(Errc::unsupported, saved_errno, "watch a helper program (pidfd_open)");
+        }
+    }
+
+    /// Reads until the program has ended or the time is up.
+    [[nodiscard]] ProcessResult finish(std::chrono::milliseconds timeout) {
+        const auto deadline = Clock::now() + timeout;
+        ProcessResult result;
+        bool ended = false;
+        while (!ended && !result.timed_out) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+            if (left.count() <= 0)
+                result.timed_out = true;
+            else
+                ended = wait_and_read(result.output, static_cast<int>(std::min<long long>(left.count(), 3'600'000)));
+        }
+        if (result.timed_out) kill_all();
+        child_.wait();
+        // What a pipe can hold, and no more: a daemon that was left behind may write for ever.
+        for (int reads = 0; reads < 64 && read_some(result.output); ++reads) {
+        }
+        result.exit_code = exit_code();
+        return result;
+    }
+
+private:
+    static bp::environment environment_of(const ProcessRequest& request) {
+        bp::environment environment;
+        for (const auto& [name, value] : request.environment) environment[name] = value;
+        return environment;
+    }
+
+    /// @return whether the program has ended
+    bool wait_and_read(std::string& output, int milliseconds) {
+        std::array<pollfd, 2> watched{{{ended_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}}};
+        if (poll(watched.data(), watched.size(), milliseconds) < 0 && errno != EINTR) {
+            const int saved_errno = errno;
+            kill_all();
+            child_.wait();
+            throw Error::from_errno(Errc::io, saved_errno, "wait for a helper program");
+        }
+        if (watched[1].revents != 0) static_cast<void>(read_some(output));
+        return watched[0].revents != 0;
+    }
+
+    /// Takes some of what is in the pipe, without waiting. What is over the limit is dropped, so that the program does
+    /// not block on a full pipe.
+    /// @return whether there may be more now
+    bool read_some(std::string& output) {
+        std::array<char, 16384> buffer{};
+        const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) return errno == EINTR;
+        if (got <= 0) {
+            output_ = UniqueFd{};  // the end: poll skips a negative descriptor
+            return false;
+        }
+        const std::size_t room = BoostProcessRunner::kMostOutput - output.size();
+        output.append(buffer.data(), std::min(room, static_cast<std::size_t>(got)));
+        return true;
+    }
+
+    void kill_all() {
+        const pid_t pid = child_.id();
+        if (::kill(-pid, SIGKILL) != 0) static_cast<void>(::kill(pid, SIGKILL));
+    }
+
+    [[nodiscard]] int exit_code() const {
+        const int status = child_.native_exit_code();
+        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    }
+
+    bp::group group_;
+    bp::child child_;
+    UniqueFd output_;
+    UniqueFd ended_;
+};
+
+}  // namespace
+
+ProcessResult BoostProcessRunner::run(const ProcessRequest& request) {
+    if (request.arguments.empty() || !request.arguments.front().starts_with('/')) {
+        throw Error{Errc::io, "a helper program is named by its absolute path"};
+    }
+    const std::string& program = request.arguments.front();
+    std::array<int, 2> pipe{};
+    if (pipe2(pipe.data(), O_CLOEXEC) != 0) throw Error::from_errno(Errc::io, errno, "make a pipe");
+    UniqueFd read_end{pipe[0]};
+    UniqueFd write_end{pipe[1]};
+    if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) throw Error::from_errno(Errc::io, errno, "set up a pipe");
+    const UniqueFd input{::openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC)};
+    if (!input) throw Error::from_errno(Errc::io, errno, "open '/dev/null'");
+    try {
+        Running running{request, std::move(read_end), input.get(), write_end.get()};
+        write_end = UniqueFd{};
+        return running.finish(request.timeout);
+    } catch (const std::system_error& error) {
+        throw Error{Errc::io, fmt::format("start '{}': {}", program, error.code().message())};
+    }
+}
+
+}  // namespace overdrive

@@ -1,0 +1,170 @@
+#include "overlay/libmount_exposure.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "overlay/exposed_layer.hpp"
+#include "overlay/exposure_state.hpp"
+#include "overlay/host_paths.hpp"
+#include "overlay/libmount_table.hpp"
+#include "support/error.hpp"
+
+namespace overdrive {
+
+std::optional<OverlayMount> LibmountExposure::overlay_at(const std::string& target) const {
+    const auto real = real_path(root_, target);
+    if (!real) return std::nullopt;
+    return OverlayMount{*real, swap_};
+}
+
+/// Real paths inside our root at which an overlay of ours is what is seen.
+std::vector<std::string> LibmountExposure::our_targets() const {
+    const MountTable table = read_mount_table();
+    std::set<std::string> targets;
+    for (const MountEntry& mount : table.mounts()) {
+        if (!is_ours(mount) || !path_in_root(root_, mount.target)) continue;
+        if (OverlayMount{mount.target}.visible()) targets.insert(mount.target);
+    }
+    return {targets.begin(), targets.end()};
+}
+
+bool LibmountExposure::anything_of_ours(const ExposurePlan& plan) const {
+    return !our_targets().empty() || MountedExposure::load(root_) || cache_.is_ours_present() ||
+           programs_.any(plan.program_directory);
+}
+
+bool LibmountExposure::overlay_is_healthy(const ExposurePlan& plan) const {
+    const auto overlay = overlay_at(plan.target);
+    const auto state = MountedExposure::load(root_);
+    if (!overlay || !state) return false;
+    const auto ours = overlay->visible();
+    if (!ours || ours->stacked) return false;
+    if (state->generation != plan.generation || state->libraries != plan.libraries) return false;
+    if (state->target != real_path(root_, plan.target)) return false;
+    if (state->mount.id != ours->mount.id || state->mount.unique_id != ours->mount.unique_id) return false;
+    if (state->base != ours->base) return false;
+    return std::all_of(plan.libraries.begin(), plan.libraries.end(), [&](const std::string& name) {
+        return root_.link_status(plan.target + "/" + name).has_value();
+    });
+}
+
+bool LibmountExposure::linker_is_told(const ExposurePlan& plan) {
+    if (plan.mode == ExposureMode::links) return cache_.lists(plan.library_directory, plan.generation);
+    // Our file being there and right says enough: then the loader was asked when it was written.
+    if (cache_.is_ours_present()) return cache_.lists(plan.target, plan.generation);
+    return cache_.is_default_directory(plan.target);
+}
+
+Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
+    const bool mounts_right = plan.mode == ExposureMode::overlay ? overlay_is_healthy(plan) : our_targets().empty();
+    if (mounts_right && programs_.match(plan.program_directory, plan.programs) && linker_is_told(plan)) {
+        return State::healthy;
+    }
+    return anything_of_ours(plan) ? State::stale : State::absent;
+}
+
+std::vector<std::string> LibmountExposure::base_names(const std::string& target) {
+    const auto overlay = overlay_at(target);
+    if (!overlay) return {};
+    return overlay->base_names();
+}
+
+void LibmountExposure::check(const ExposurePlan& plan) const {
+    const auto libraries = real_path(root_, plan.library_directory);
+    if (!libraries) {
+        throw Error{Errc::exposure, fmt::format("the generation has no '{}'", plan.library_directory)};
+    }
+    struct statvfs file_system {};
+    if (::statvfs(libraries->c_str(), &file_system) != 0) {
+        const int saved_errno = errno;
+        throw Error::from_errno(Errc::exposure, saved_errno, fmt::format("look at '{}'", plan.library_directory));
+    }
+    if ((file_system.f_flag & ST_NOEXEC) != 0) {
+        throw Error{Errc::exposure, fmt::format("the file system of '{}' is mounted noexec: nothing on it can be run "
+                                                "or loaded",
+                                                plan.generation)}
+            .with_remedy("mount it without noexec");
+    }
+    for (const std::string& name : plan.libraries) {
+        if (root_.link_status(plan.library_directory + "/" + name)) continue;
+        throw Error{Errc::exposure,
+                    fmt::format("'{}/{}' is missing; the generation is damaged", plan.library_directory, name)};
+    }
+    if (plan.mode == ExposureMode::overlay) {
+        const auto status = root_.status(plan.target);
+        if (!status || !S_ISDIR(status->st_mode)) {
+            throw Error{Errc::exposure, fmt::format("'{}' is {} on this host, so no overlay can be laid over it",
+                                                    plan.target, status ? "no directory" : "missing")}
+                .with_remedy("set exposure = \"links\" in /etc/overdrive/config.toml");
+        }
+    }
+    programs_.check(plan.program_directory, plan.programs);
+}
+
+void LibmountExposure::mount(const ExposurePlan& plan) {
+    OverlayMount overlay = overlay_at(plan.target).value();
+    std::vector<std::string> collisions;
+    const std::vector<std::string> base = overlay.base_names();
+    std::set_intersection(base.begin(), base.end(), plan.libraries.begin(), plan.libraries.end(),
+                          std::back_inserter(collisions));
+    if (!collisions.empty()) {
+        throw Error{Errc::exposure, fmt::format("the host's own '{}' already has {}; an overlay may only add names",
+                                                plan.target, fmt::join(collisions, ", "))};
+    }
+    const OverlayMount::Ours now = overlay.replace(prepare_layer(root_, plan));
+    MountedExposure state;
+    state.generation = plan.generation;
+    state.target = real_path(root_, plan.target).value_or(plan.target);
+    state.libraries = plan.libraries;
+    state.mount = now.mount;
+    state.base = now.base;
+    state.save(root_);
+    for (const std::string& target : our_targets()) {
+        if (target != state.target) OverlayMount{target}.remove();  // from before the host moved its directory
+    }
+}
+
+void LibmountExposure::tell_linker(const ExposurePlan& plan) {
+    if (plan.mode == ExposureMode::links) {
+        cache_.list(plan.library_directory, plan.generation, plan.libraries);
+    } else if (cache_.is_default_directory(plan.target)) {
+        static_cast<void>(cache_.remove());
+    } else {
+        cache_.list(plan.target, plan.generation, plan.libraries);
+    }
+}
+
+void LibmountExposure::apply(const ExposurePlan& plan) {
+    ExposurePlan sorted = plan;
+    std::sort(sorted.libraries.begin(), sorted.libraries.end());
+    check(sorted);
+    if (sorted.mode == ExposureMode::overlay && !overlay_is_healthy(sorted)) mount(sorted);
+    tell_linker(sorted);
+    programs_.ensure(sorted.program_directory, sorted.programs);
+    // Last: until here the libraries were visible through the overlay.
+    if (sorted.mode == ExposureMode::links) unmount_all();
+}
+
+bool LibmountExposure::unmount_all() {
+    bool removed = false;
+    for (const std::string& target : our_targets()) removed |= OverlayMount{target}.remove();
+    MountedExposure::forget(root_);
+    return removed;
+}
+
+void LibmountExposure::remove() {
+    programs_.remove();
+    const bool unmounted = unmount_all();
+    static_cast<void>(unmounted);
+    cache_.remove();
+    remove_layers(root_);
+}
+
+}  // namespace overdrive
