@@ -1,0 +1,117 @@
+#include "registry/layout_source.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "registry/blob_check.hpp"
+#include "registry/image_manifest.hpp"
+#include "support/error.hpp"
+
+namespace overdrive {
+
+namespace {
+
+std::string blob_path(const Digest& digest) { return fmt::format("blobs/sha256/{}", digest.hex()); }
+
+/// Some tools write the tag alone, some the whole name.
+bool is_tagged(const ManifestDescriptor& entry, const std::string& tag) {
+    return entry.ref_name == tag || entry.ref_name.ends_with(":" + tag);
+}
+
+}  // namespace
+
+OciLayoutSource::OciLayoutSource(SourceName name) : name_{std::move(name)} {}
+
+LayoutFiles& OciLayoutSource::files() {
+    if (!files_) {
+        files_ = name_.kind == SourceName::Kind::layout ? open_layout_directory(name_.path)
+                                                        : open_layout_archive(name_.path);
+    }
+    return *files_;
+}
+
+std::string OciLayoutSource::read_index() {
+    std::string text;
+    const bool found = files().stream("index.json", [&](std::string_view bytes) {
+        text.append(bytes);
+        if (text.size() > kMostManifestBytes) throw Error{Errc::bad_manifest, "index.json is larger than 4 MiB"};
+    });
+    if (!found) throw Error{Errc::bad_manifest, "there is no index.json in it: not an OCI image layout"};
+    return text;
+}
+
+std::string OciLayoutSource::read_small(const Digest& digest, std::uint64_t size) {
+    const std::string what = "blob " + digest.text();
+    BlobCheck check{what, digest, size};
+    std::string text;
+    const bool found = files().stream(blob_path(digest), [&](std::string_view bytes) {
+        check.take(bytes);
+        text.append(bytes);
+    });
+    if (!found) throw Error{Errc::incomplete_artifact, what + " is missing in it"};
+    check.finish();
+    return text;
+}
+
+std::optional<ResolvedArtifact> OciLayoutSource::resolve(const std::string& tag, const std::string& architecture) {
+    return attempting(name_.text(), [&]() -> std::optional<ResolvedArtifact> {
+        const std::string reference = fmt::format("{}:{}", name_.text(), tag);
+        const auto resolved = [&](const ManifestDescriptor& entry, ImageManifest manifest) {
+            return ResolvedArtifact{reference, entry.digest, std::move(manifest.layers)};
+        };
+        const auto read_manifest = [&](const ManifestDescriptor& entry) {
+            return parse_image_manifest(read_small(entry.digest, entry.size), entry.media_type,
+                                        "manifest " + entry.digest.text());
+        };
+        for (const ManifestDescriptor& top :
+             parse_index(read_index(), "application/vnd.oci.image.index.v1+json", "index.json")) {
+            if (!is_tagged(top, tag)) continue;
+            if (is_index_type(top.media_type)) {
+                const auto entries =
+                    parse_index(read_small(top.digest, top.size), top.media_type, "index " + top.digest.text());
+                const ManifestDescriptor* entry = select_platform(entries, architecture);
+                if (entry != nullptr) return resolved(*entry, read_manifest(*entry));
+                continue;
+            }
+            if (!top.architecture.empty() && (top.architecture != architecture || top.os != "linux")) continue;
+            ImageManifest manifest = read_manifest(top);
+            const std::string config = read_small(manifest.config_digest, manifest.config_size);
+            if (parse_config_architecture(config, "image configuration") != architecture) continue;
+            return resolved(top, std::move(manifest));
+        }
+        return std::nullopt;
+    });
+}
+
+void OciLayoutSource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
+    attempting(name_.text(), [&] {
+        const std::string what = fmt::format("{} blob {}", to_string(layer.role), layer.digest.text());
+        BlobCheck check{what, layer.digest, layer.size};
+        const bool found = files().stream(blob_path(layer.digest), [&](std::string_view bytes) {
+            check.take(bytes);
+            sink(bytes);
+        });
+        if (!found) throw Error{Errc::incomplete_artifact, what + " is missing in it"};
+        check.finish();
+    });
+}
+
+std::vector<std::string> OciLayoutSource::some_tags() noexcept {
+    try {
+        std::vector<std::string> tags;
+        for (const ManifestDescriptor& entry :
+             parse_index(read_index(), "application/vnd.oci.image.index.v1+json", "index.json")) {
+            const std::size_t colon = entry.ref_name.rfind(':');
+            std::string tag = colon == std::string::npos ? entry.ref_name : entry.ref_name.substr(colon + 1);
+            if (!tag.empty()) tags.push_back(std::move(tag));
+        }
+        std::sort(tags.begin(), tags.end());
+        tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+        return tags;
+    } catch (const std::exception&) {
+        return {};
+    }
+}
+
+}  // namespace overdrive

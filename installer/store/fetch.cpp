@@ -1,0 +1,226 @@
+#include "store/fetch.hpp"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <vector>
+
+#include "archive/unpack.hpp"
+#include "store/copy_tree.hpp"
+#include "store/reuse.hpp"
+#include "store/tree_check.hpp"
+#include "support/sha256.hpp"
+
+namespace overdrive {
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1ULL << 20U;
+/// What a modules layer may hold at most; its own driver.json says more exactly, but comes with it.
+constexpr std::uint64_t kMostModulesBytes = 2048 * kMiB;
+constexpr std::uint64_t kMostMembers = 10'000;
+constexpr std::uint64_t kMostDriverJson = 16 * kMiB;
+constexpr std::uint64_t kMostProgramBytes = 256 * kMiB;
+constexpr std::uint64_t kMostProgramMembers = 2'000;
+constexpr std::uint64_t kMostUserSpaceBytes = 64ULL << 30U;
+
+const LayerDescriptor& layer_of(const ResolvedArtifact& artifact, LayerRole role) {
+    const auto found = std::find_if(artifact.layers.begin(), artifact.layers.end(),
+                                    [&](const LayerDescriptor& layer) { return layer.role == role; });
+    if (found == artifact.layers.end()) {
+        throw Error{Errc::incomplete_artifact, fmt::format("the image has no layer for {}", to_string(role))};
+    }
+    return *found;
+}
+
+FetchResult read_driver_json(const Staging& staging, const Root& root) {
+    auto json = root.read_file(staging.path() + "/" + kDriverJson, kMostDriverJson);
+    if (!json) throw Error{Errc::incomplete_artifact, "the modules layer has no driver.json"};
+    DriverManifest manifest = DriverManifest::parse(*json);
+    return {.manifest = std::move(manifest),
+            .driver_json = std::move(*json),
+            .signature = root.read_file(staging.path() + "/" + kDriverJsonSignature, kMostDriverJson),
+            .not_reused = {}};
+}
+
+/// What the modules layer brought, against the driver.json that came with it. Missing files and modes are found by
+/// check_tree at the end.
+void check_modules(const DriverManifest& manifest, const std::vector<UnpackedFile>& written) {
+    for (const UnpackedFile& file : written) {
+        if (file.path == kDriverJson || file.path == kDriverJsonSignature) continue;
+        const auto spec =
+            std::lower_bound(manifest.files.begin(), manifest.files.end(), file.path,
+                             [](const FileSpec& listed, const std::string& path) { return listed.path < path; });
+        if (spec == manifest.files.end() || spec->path != file.path || spec->layer != LayerRole::modules) {
+            throw Error{Errc::bad_archive,
+                        fmt::format("'{}' is in the modules layer, but driver.json does not list it there", file.path)};
+        }
+        if (spec->sha256 != file.sha256) {
+            throw Error{Errc::digest_mismatch,
+                        fmt::format("'{}' hashes to {}, driver.json says {}", file.path, file.sha256, spec->sha256)};
+        }
+    }
+}
+
+/// The user space that driver.json was made for must be the one that the image has.
+void check_binding(const DriverManifest& manifest, const LayerDescriptor& user_space) {
+    if (manifest.user_space_layer && *manifest.user_space_layer != user_space.digest) {
+        throw Error{Errc::digest_mismatch,
+                    fmt::format("driver.json belongs to the user-space layer {}, but the image has {}",
+                                manifest.user_space_layer->text(), user_space.digest.text())};
+    }
+}
+
+void require_space(const Staging& staging, std::uint64_t bytes, std::uint64_t inodes) {
+    struct statvfs space {};
+    if (fstatvfs(staging.fd(), &space) != 0) return;  // the writes will tell
+    const std::uint64_t free_bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+    if (free_bytes < bytes) {
+        throw Error{Errc::no_space, fmt::format("'{}': the driver needs {} MiB more, {} MiB are free", staging.path(),
+                                                bytes / kMiB + 1, free_bytes / kMiB)};
+    }
+    if (space.f_files != 0 && space.f_favail < inodes) {  // 0: this file system makes inodes as it needs them
+        throw Error{Errc::no_space, fmt::format("'{}': the driver needs {} inodes more, {} are free", staging.path(),
+                                                inodes, space.f_favail)};
+    }
+}
+
+std::uint64_t bytes_of(const DriverManifest& manifest, LayerRole role) {
+    std::uint64_t bytes = 0;
+    for (const FileSpec& file : manifest.files) {
+        if (file.layer != role) continue;
+        if (file.size > kMostUserSpaceBytes - bytes) {
+            throw Error{Errc::bad_manifest,
+                        fmt::format("driver.json: with '{}' the files are larger than 64 GiB", file.path)};
+        }
+        bytes += file.size;
+    }
+    return bytes;
+}
+
+/// Takes user space from a retained generation with the same layer. @return whether that worked
+bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& staging, const Store& store,
+                      Progress& progress) {
+    for (const GenerationInfo& generation : store.list_generations()) {
+        const Digest* installed = generation.layer(LayerRole::user_space);
+        if (installed == nullptr || *installed != layer) continue;
+        progress.begin(fmt::format("reusing user space of {}", generation.pair.path()), 0);
+        CloneResult clone = clone_user_space(store, generation.pair, staging, result.manifest);
+        progress.end();
+        result.reused_user_space = clone.reused;
+        if (clone.reused) return true;
+        result.not_reused = std::move(clone.reason);
+    }
+    return false;
+}
+
+void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer, const Staging& staging,
+                      Progress& progress) {
+    std::map<std::string, FileSpec, std::less<>> expected;
+    for (const FileSpec& file : result.manifest.files) {
+        if (file.layer == LayerRole::user_space) expected.emplace(file.path, file);
+    }
+    const std::uint64_t bytes = bytes_of(result.manifest, LayerRole::user_space);
+    require_space(staging, bytes, expected.size());
+    const UnpackRules rules{.prefix = "driver/",
+                            .most_bytes = bytes,
+                            // files and links, and directories: at most a few for each
+                            .most_members = 4 * expected.size() + 64,
+                            .most_top_file = 0,
+                            .expected = &expected};
+    static_cast<void>(unpack_layer(source, layer, staging.fd(), rules, progress));
+    result.bytes_downloaded += layer.size;
+}
+
+}  // namespace
+
+FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
+                           const Store& store, Progress& progress, const ManifestCheck& check) {
+    return attempting(fmt::format("fetch {}", artifact.reference), [&] {
+        const LayerDescriptor& modules = layer_of(artifact, LayerRole::modules);
+        const LayerDescriptor& user_space = layer_of(artifact, LayerRole::user_space);
+        const UnpackRules rules{.prefix = "driver/",
+                                .most_bytes = kMostModulesBytes,
+                                .most_members = kMostMembers,
+                                .most_top_file = kMostDriverJson,
+                                .expected = nullptr};
+        const auto written = unpack_layer(source, modules, staging.fd(), rules, progress);
+        FetchResult result = read_driver_json(staging, store.root());
+        result.bytes_downloaded = modules.size;
+        check_modules(result.manifest, written);
+        check_binding(result.manifest, user_space);
+        if (check) check(result.manifest, result.driver_json, result.signature);
+        if (!reuse_user_space(result, user_space.digest, staging, store, progress)) {
+            fetch_user_space(result, source, user_space, staging, progress);
+        }
+        check_tree(store.root(), staging.path(), result.manifest);
+        return result;
+    });
+}
+
+FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store& store, Progress& progress,
+                          const ManifestCheck& check) {
+    return attempting(fmt::format("copy the driver out of '{}'", image.host_path("/driver")), [&] {
+        TreeCopier copier{image, staging, progress};
+        copier.copy_small(kDriverJson, kMostDriverJson);
+        if (image.exists(std::string{"/driver/"} + kDriverJsonSignature)) {
+            copier.copy_small(kDriverJsonSignature, kMostDriverJson);
+        }
+        FetchResult result = read_driver_json(staging, store.root());
+        copier.refuse_unlisted(result.manifest);
+        if (check) check(result.manifest, result.driver_json, result.signature);
+        const auto& layer = result.manifest.user_space_layer;
+        const bool reused = layer && reuse_user_space(result, *layer, staging, store, progress);
+        require_space(staging,
+                      bytes_of(result.manifest, LayerRole::modules) +
+                          (reused ? 0 : bytes_of(result.manifest, LayerRole::user_space)),
+                      result.manifest.files.size());
+        copier.copy_files(result.manifest, !reused);
+        check_tree(store.root(), staging.path(), result.manifest);
+        return result;
+    });
+}
+
+void unpack_program(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
+                    Progress& progress) {
+    attempting(fmt::format("fetch the program of {}", artifact.reference), [&] {
+        const UnpackRules rules{.prefix = "overdrive/",
+                                .most_bytes = kMostProgramBytes,
+                                .most_members = kMostProgramMembers,
+                                .most_top_file = 0,
+                                .expected = nullptr};
+        const auto written =
+            unpack_layer(source, layer_of(artifact, LayerRole::program), staging.fd(), rules, progress);
+        const bool has_program = std::any_of(written.begin(), written.end(), [](const UnpackedFile& file) {
+            return file.path == "bin/overdrive" && file.mode == 0755;
+        });
+        if (!has_program) {
+            throw Error{Errc::incomplete_artifact, "the program layer has no executable bin/overdrive"};
+        }
+    });
+}
+
+GenerationInfo describe_generation(const FetchResult& fetched, const ResolvedArtifact* artifact,
+                                   std::string_view reference, std::chrono::seconds installed_at) {
+    GenerationInfo info{.pair = fetched.manifest.pair(),
+                        .kernel_release = fetched.manifest.kernel_release,
+                        .manifest_digest = std::nullopt,
+                        .reference = std::string{reference},
+                        .driver_json_digest = Digest::from_hex(sha256_hex(fetched.driver_json)),
+                        .installed_at = installed_at,
+                        .size_bytes = bytes_of(fetched.manifest, LayerRole::modules) +
+                                      bytes_of(fetched.manifest, LayerRole::user_space),
+                        .layers = {}};
+    if (artifact != nullptr) {
+        info.manifest_digest = artifact->manifest_digest;
+        for (const LayerDescriptor& layer : artifact->layers) info.layers.push_back({layer.role, layer.digest});
+    } else if (fetched.manifest.user_space_layer) {
+        info.layers.push_back({LayerRole::user_space, *fetched.manifest.user_space_layer});
+    }
+    return info;
+}
+
+}  // namespace overdrive

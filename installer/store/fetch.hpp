@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/driver_manifest.hpp"
+#include "ports/artifact_source.hpp"
+#include "ports/progress.hpp"
+#include "store/staging.hpp"
+#include "store/store.hpp"
+
+namespace overdrive {
+
+/// What is in a staging tree after a fetch: every file of driver.json, verified, and nothing else.
+struct FetchResult {
+    DriverManifest manifest;
+    std::string driver_json;               ///< the very bytes, for the signature
+    std::optional<std::string> signature;  ///< content of driver.json.sig
+    std::uint64_t bytes_downloaded = 0;    ///< compressed; 0 for an unpacked image
+    bool reused_user_space = false;        ///< from a retained generation, by reflink or hard link
+    std::string not_reused;                ///< why a retained generation with equal user space was not reused
+};
+
+/// Looks at driver.json before the large layer is fetched; throws to refuse (does not fit, not signed).
+using ManifestCheck = std::function<void(const DriverManifest& manifest, const std::string& driver_json,
+                                         const std::optional<std::string>& signature)>;
+
+/// Fetches the two driver layers of an artifact into `staging`: the modules layer first, which holds driver.json; then
+/// user space, from a retained generation that has the same layer or else from the source.
+/// @param check may be empty
+/// @throws Error digest_mismatch, truncated, bad_archive, bad_manifest, incomplete_artifact, unreachable, no_space, io;
+///         what `check` threw
+[[nodiscard]] FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact,
+                                         const Staging& staging, const Store& store, Progress& progress,
+                                         const ManifestCheck& check);
+
+/// The same out of an image that is unpacked already: the container that we run in. Only files that driver.json lists
+/// are taken; a file below /driver that it does not list is refused.
+/// @param image root of the unpacked image, `/` of the container
+[[nodiscard]] FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store& store,
+                                        Progress& progress, const ManifestCheck& check);
+
+/// Fetches the program layer into `staging` (`bin/overdrive` ...).
+/// @throws Error incomplete_artifact when the artifact has none
+void unpack_program(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
+                    Progress& progress);
+
+/// The commit record of what was fetched. @param artifact nullptr for an unpacked image
+[[nodiscard]] GenerationInfo describe_generation(const FetchResult& fetched, const ResolvedArtifact* artifact,
+                                                 std::string_view reference, std::chrono::seconds installed_at);
+
+}  // namespace overdrive

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/driver_manifest.hpp"
+#include "store/staging.hpp"
+#include "store/store.hpp"
+
+namespace overdrive {
+
+/// What became of an attempt to reuse.
+struct CloneResult {
+    bool reused = false;
+    std::string reason;  ///< why not, in words; empty when reused
+    std::uint64_t bytes = 0;
+    std::uint64_t cloned = 0;  ///< files that share blocks (FICLONE)
+    std::uint64_t linked = 0;  ///< files that are hard links
+};
+
+/// Makes the user-space files of `manifest` in `staging` out of the generation `from`, which was installed from the
+/// same user-space layer. Every file is hashed again first: what differs by a bit is not reused, and then nothing is.
+/// @throws Error io, no_space on the staging side only
+[[nodiscard]] CloneResult clone_user_space(const Store& store, const Pair& from, const Staging& staging,
+                                           const DriverManifest& manifest);
+
+}  // namespace overdrive

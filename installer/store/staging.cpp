@@ -1,0 +1,40 @@
+#include "store/staging.hpp"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "support/error.hpp"
+
+namespace overdrive {
+
+Staging::Staging(const Root& root, std::string path)
+    : root_{&root}, path_{std::move(path)}, fd_{root.open(path_, O_RDONLY | O_DIRECTORY)} {}
+
+Staging::Staging(Staging&& other) noexcept
+    : root_{std::exchange(other.root_, nullptr)}, path_{std::move(other.path_)}, fd_{std::move(other.fd_)} {}
+
+Staging& Staging::operator=(Staging&& other) noexcept {
+    if (this != &other) {
+        discard();
+        root_ = std::exchange(other.root_, nullptr);
+        path_ = std::move(other.path_);
+        fd_ = std::move(other.fd_);
+    }
+    return *this;
+}
+
+Staging::~Staging() { discard(); }
+
+std::string Staging::id() const { return path_.substr(path_.rfind('/') + 1); }
+
+void Staging::discard() noexcept {
+    if (root_ == nullptr) return;
+    try {
+        root_->remove_tree(path_);
+    } catch (const std::exception&) {  // what stays is removed by the next run (remove_stale_staging)
+    }
+    root_ = nullptr;
+}
+
+}  // namespace overdrive

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/driver_manifest.hpp"
+#include "model/pair.hpp"
+#include "ports/clock.hpp"
+#include "store/generation.hpp"
+#include "store/lock.hpp"
+#include "store/record.hpp"
+#include "store/staging.hpp"
+#include "support/root.hpp"
+
+namespace overdrive {
+
+/// Everything below /opt/nvidia. Methods that write expect the caller to hold the lock.
+class Store {
+public:
+    /// @param root must outlive the store @param directory host path of the install root
+    explicit Store(const Root& root, std::string directory = "/opt/nvidia");
+
+    [[nodiscard]] const Root& root() const noexcept { return root_; }
+    [[nodiscard]] const std::string& directory() const noexcept { return directory_; }  ///< `/opt/nvidia`
+    [[nodiscard]] std::string current_path() const;                                     ///< `/opt/nvidia/current`
+    [[nodiscard]] std::string generation_path(const Pair& pair) const;                  ///< `/opt/nvidia/<driver>/<os>`
+    [[nodiscard]] std::string record_path() const;
+    [[nodiscard]] std::string state_path(std::string_view name) const;  ///< `/opt/nvidia/.overdrive/<name>`
+
+    /// Makes the install root and what is below .overdrive. @throws Error read_only, io
+    void prepare();
+    /// @throws Error busy naming the holder; prepare() must have been called
+    [[nodiscard]] Lock lock(std::string_view verb, std::chrono::milliseconds timeout, Clock& clock);
+    /// Who holds the lock; nullopt when nobody does.
+    [[nodiscard]] std::optional<std::string> lock_holder() const;
+
+    /// A new, empty tree to write a generation into.
+    [[nodiscard]] Staging make_staging();
+    /// Takes over a tree that another process left with Staging::release(). @throws Error io when it is not there
+    [[nodiscard]] Staging adopt_staging(std::string_view id);
+    /// Removes the trees of dead runs; call it under the lock. @param keep the id of one to leave alone
+    void remove_stale_staging(std::string_view keep = {});
+
+    /// Syncs the tree, renames it to its final name and then writes the commit record: a power cut at any moment leaves
+    /// the whole generation or none. One that is there already is replaced in one exchange.
+    void publish(Staging staging, const GenerationInfo& generation);
+    /// The generations that have a tree and an intact commit record, sorted by pair path.
+    [[nodiscard]] std::vector<GenerationInfo> list_generations() const;
+    [[nodiscard]] std::optional<GenerationInfo> find_generation(const Pair& pair) const;
+    /// @throws Error incomplete_artifact when there is none, digest_mismatch when driver.json is not the one that was
+    ///         installed, bad_manifest
+    [[nodiscard]] DriverManifest read_manifest(const Pair& pair) const;
+    /// Takes the commit record away first, so that a half-removed tree is never a generation. Absent is no error.
+    void remove_generation(const Pair& pair);
+
+    /// nullopt when there is none yet. @throws Error bad_record when it is damaged
+    [[nodiscard]] std::optional<Record> load_record() const;
+    /// Durable on return.
+    void save_record(const Record& record);
+
+    /// nullopt when nothing is current. @throws Error bad_record when the link leads to no pair
+    [[nodiscard]] std::optional<Pair> read_current() const;
+    /// By rename; durable on return.
+    void point_current(const Pair& pair);
+    /// @return whether there was one
+    bool remove_current();
+
+private:
+    [[nodiscard]] std::string commit_path(const Pair& pair) const;
+    [[nodiscard]] std::string new_staging_path();
+    void remove_aside(const std::string& path);
+
+    const Root& root_;
+    std::string directory_;
+};
+
+/// Makes everything below `path` durable: every file, then every directory, deepest first.
+void sync_tree(const Root& root, const std::string& path);
+
+}  // namespace overdrive
