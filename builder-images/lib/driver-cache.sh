@@ -72,7 +72,7 @@ cached_modules() {
         cached "$target" "$key" stand_in_modules "$version" "$kernel" "$target"
     else
         key=$({ echo "$version" && archive_versions "linux-headers-$kernel" && archive_versions nvidia-open-kernel-dkms; } |
-            cache_key "$images_dir"/debian/{Containerfile,build-modules,base,patches})
+            cache_key "$images_dir"/debian/{Containerfile,build-modules,base-packages,patches})
         cached "$target" "$key" "$images_dir/debian/modules" --driver "$version" --kernel "$kernel" --out "$target"
     fi
     echo "$target"
