@@ -346,7 +346,7 @@ UnitManager::TransientResult SdbusUnitManager::run_transient(const TransientUnit
                 looked = Clock::now();
             }
         }
-        const TransientResult result = result_of(*object, unit.name, unit.arguments.front());
+        TransientResult result = result_of(*object, unit.name, unit.arguments.front());
         object->callMethod("Unref").onInterface(kUnit);
         return result;
     });

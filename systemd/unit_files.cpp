@@ -97,6 +97,21 @@ std::string resolved(const Root& root, const std::string& path) {
     return !base.empty() && target.starts_with(base + "/") ? target.substr(base.size()) : path;
 }
 
+/// The usual consumers and those of the configuration, each once.
+std::vector<std::string> consumers_of(const UnitOptions& options) {
+    std::vector<std::string> consumers;
+    consumers.reserve(kConsumers.size() + options.before.size());
+    for (const Consumer& consumer : kConsumers) consumers.emplace_back(consumer.unit);
+    for (const std::string& unit : options.before) {
+        if (std::ranges::find(consumers, unit) == consumers.end()) consumers.push_back(unit);
+    }
+    return consumers;
+}
+
+bool is_kubelet(std::string_view unit) {
+    return std::ranges::any_of(kConsumers, [&](const Consumer& known) { return known.kubelet && known.unit == unit; });
+}
+
 /// The template of a consumer's drop-in.
 std::string_view drop_in_text(bool kubelet) { return unit_text(kubelet ? "kubelet.conf" : "engine.conf"); }
 
@@ -137,21 +152,16 @@ UnitOptions unit_options(const Root& root, const Config& config) {
 
 std::vector<UnitFile> unit_files(const UnitOptions& options) {
     require_usable(options);
-    std::vector<std::string> consumers;
-    for (const Consumer& consumer : kConsumers) consumers.emplace_back(consumer.unit);
-    for (const std::string& unit : options.before) {
-        if (std::ranges::find(consumers, unit) == consumers.end()) consumers.push_back(unit);
-    }
+    const std::vector<std::string> consumers = consumers_of(options);
     const Values values = values_of(options, consumers);
 
     std::vector<UnitFile> files;
+    files.reserve(kUnits.size() + consumers.size() + 1);
     for (const std::string_view unit : kUnits) {
         files.push_back({fmt::format("{}/{}", kUnitDirectory, unit), filled(unit_text(unit), values)});
     }
     for (const std::string& unit : consumers) {
-        const auto known = std::ranges::find(kConsumers, std::string_view{unit}, &Consumer::unit);
-        const bool kubelet = known != kConsumers.end() && known->kubelet;
-        files.push_back({drop_in_path(unit), filled(drop_in_text(kubelet), values)});
+        files.push_back({drop_in_path(unit), filled(drop_in_text(is_kubelet(unit)), values)});
     }
     files.push_back({"/etc/sysusers.d/overdrive.conf", filled(unit_text("sysusers.conf"), values)});
     return files;
