@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,8 +15,8 @@
 #include <boost/process/env.hpp>
 #include <boost/process/environment.hpp>
 #include <boost/process/exe.hpp>
+#include <boost/process/extend.hpp>
 #include <boost/process/group.hpp>
-#include <boost/process/handles.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/posix.hpp>
 #include <cerrno>
@@ -34,6 +35,18 @@ namespace {
 namespace bp = boost::process;
 using Clock = std::chrono::steady_clock;
 
+/// Marks every descriptor but 0, 1 and 2 to be closed by exec. Runs between fork and exec: system calls only.
+///
+/// Boost's own `limit_handles` (1.81) also closes the pipe through which the child reports that exec failed, so that a
+/// missing program would look like one that failed.
+void close_on_exec() noexcept {
+    constexpr unsigned kFirst = 3;
+    constexpr int kMostDescriptors = 65536;
+    if (close_range(kFirst, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+    for (int fd = kFirst; fd < kMostDescriptors; ++fd)
+        static_cast<void>(fcntl(fd, F_SETFD, FD_CLOEXEC));  // before 5.11
+}
+
 /// One started program, and the pipe with its output.
 class Running {
 public:
@@ -44,7 +57,7 @@ public:
                  bp::posix::fd.bind(STDIN_FILENO, input),
                  bp::posix::fd.bind(STDOUT_FILENO, write_end),
                  bp::posix::fd.bind(STDERR_FILENO, write_end),
-                 bp::limit_handles,
+                 bp::extend::on_exec_setup = [](auto& /*executor*/) { close_on_exec(); },
                  group_},
           output_{std::move(output)},
           ended_{static_cast<int>(syscall(SYS_pidfd_open, child_.id(), 0))} {
