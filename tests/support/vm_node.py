@@ -36,6 +36,8 @@ BUILD_NODE = TOP / "tests/vm/build-node"
 ROOT_TEMPLATE = TOP / "build/vm/root.ext4"
 BOOT_LIMIT = 240.0  # seconds; a boot takes 7 on idle cores
 OFF_LIMIT = 180.0
+# Without ERMS the kernel copies by 8 bytes instead of by "rep movsb", which TCG runs byte for byte: twice as fast.
+CPU = "max,-erms"
 KERNEL_ARGUMENTS = (
     "console=ttyS0 loglevel=4 mitigations=off tsc=reliable no_timer_check net.ifnames=0 "
     "random.trust_cpu=on systemd.show_status=0 panic=1"
@@ -263,7 +265,8 @@ class Node:
         cache = "writeback" if self._power_cut else "unsafe"
         arguments = f"{KERNEL_ARGUMENTS} {'overdrive.fake_gpu=1 ' if self.gpu else ''}{self._kernel_arguments}"
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
-        command += "-accel tcg,thread=multi -M q35 -cpu max -nodefaults -no-user-config -display none -no-reboot".split()
+        command += f"-accel tcg,thread=multi -M q35 -cpu {CPU}".split()
+        command += "-nodefaults -no-user-config -display none -no-reboot".split()
         command += ["-smp", str(self._cpus), "-m", str(self._memory_mib), "-serial", f"file:{log}"]
         command += ["-kernel", f"{release}/vmlinuz", "-initrd", f"{release}/initrd.gz", "-append", arguments]
         command += ["-drive", f"if=none,id=root,file={self.disk},format=raw,cache={cache}"]
