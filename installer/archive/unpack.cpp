@@ -91,6 +91,7 @@ private:
             LayerReader reader{[&] { return pull_unpacked(progress); }, staging, rules};
             reader.run();
             return reader.take_written();
+        } catch (const QueueClosed&) {
         } catch (const Error& error) {
             write_failure_ = std::current_exception();
             stop(may_be_damage(error) ? ByteQueue::AfterClose::discard : ByteQueue::AfterClose::stop);
@@ -108,6 +109,7 @@ private:
 
     std::string_view pull_compressed() {
         const std::string_view bytes = compressed_.next();
+        if (bytes.empty() && !compressed_.complete()) throw QueueClosed{};  // not the end: somebody failed
         fetched_ += bytes.size();
         return bytes;
     }
@@ -116,7 +118,9 @@ private:
         const std::uint64_t fetched = fetched_;
         if (fetched != told_) progress.advance(fetched - told_);
         told_ = fetched;
-        return unpacked_.next();
+        const std::string_view bytes = unpacked_.next();
+        if (bytes.empty() && !unpacked_.complete()) throw QueueClosed{};
+        return bytes;
     }
 
     ArtifactSource& source_;

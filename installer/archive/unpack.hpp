@@ -47,7 +47,7 @@ struct UnpackedFile {
 /// @throws Error   bad_archive naming the member; digest_mismatch, truncated, unreachable from the source, which win
 ///                 over bad_archive; digest_mismatch naming a file that is not as expected; io, no_space, read_only
 /// @post           after a throw `staging` is half filled; its owner removes it
-[[nodiscard]] std::vector<UnpackedFile> unpack_layer(ArtifactSource& source, const LayerDescriptor& layer, int staging,
-                                                     const UnpackRules& rules, Progress& progress);
+std::vector<UnpackedFile> unpack_layer(ArtifactSource& source, const LayerDescriptor& layer, int staging,
+                                       const UnpackRules& rules, Progress& progress);
 
 }  // namespace overdrive

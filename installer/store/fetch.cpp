@@ -131,7 +131,7 @@ void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDe
                             .most_members = 4 * expected.size() + 64,
                             .most_top_file = 0,
                             .expected = &expected};
-    static_cast<void>(unpack_layer(source, layer, staging.fd(), rules, progress));
+    unpack_layer(source, layer, staging.fd(), rules, progress);
     result.bytes_downloaded += layer.size;
 }
 

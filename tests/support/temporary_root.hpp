@@ -35,14 +35,13 @@ public:
         const std::filesystem::path top = std::filesystem::path{directory_} / path;
         if (!std::filesystem::exists(top)) return out;
         for (const auto& entry : std::filesystem::recursive_directory_iterator{top}) {
-            const std::string name = std::filesystem::relative(entry.path(), directory_).string();
+            const std::string name = entry.path().lexically_relative(directory_).string();
             if (entry.is_symlink()) {
                 out[name] = "-> " + std::filesystem::read_symlink(entry.path()).string();
             } else if (entry.is_directory()) {
                 out[name] = "/";
             } else {
-                std::ifstream file{entry.path(), std::ios::binary};
-                out[name] = std::string{std::istreambuf_iterator<char>{file}, {}};
+                out[name] = root_.read_file(name).value_or("");
             }
         }
         return out;
