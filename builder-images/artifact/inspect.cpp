@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "builder-images/artifact/size_text.hpp"
 #include "model/json_reader.hpp"
 #include "support/release_with.hpp"
 #include "support/sha256.hpp"
@@ -97,8 +98,6 @@ std::vector<InspectedImage::Layer> read_layers(const OciLayout& layout, const Js
     return layers;
 }
 
-std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576.0); }
-
 }  // namespace
 
 InspectedImage inspect(const LayoutReference& reference) {
@@ -136,12 +135,12 @@ std::string to_text(const InspectedImage& image) {
         fmt::format("driver.json     {}, {}\n", image.driver_json.text(), image.is_signed ? "signed" : "not signed");
     for (const InspectedImage::Layer& layer : image.layers)
         text +=
-            fmt::format("layer           {:<10} {:>10}  {}\n", layer.role, mebibytes(layer.size), layer.digest.text());
+            fmt::format("layer           {:<10} {:>10}  {}\n", layer.role, size_text(layer.size), layer.digest.text());
     std::vector<std::string> names;
     for (const ModuleSpec& module : driver.modules) names.push_back(module.name);
     text += fmt::format("modules         {}\n", fmt::join(names, " "));
     text += fmt::format("unpacked        {} in {} files, {} inodes; {} libraries, {} programs\n",
-                        mebibytes(driver.size_bytes), driver.files.size(), driver.inodes, driver.libraries.size(),
+                        size_text(driver.size_bytes), driver.files.size(), driver.inodes, driver.libraries.size(),
                         driver.programs.size());
     return text;
 }

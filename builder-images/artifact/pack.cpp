@@ -9,6 +9,7 @@
 #include "builder-images/artifact/driver_json.hpp"
 #include "builder-images/artifact/files.hpp"
 #include "builder-images/artifact/layer_cache.hpp"
+#include "builder-images/artifact/size_text.hpp"
 #include "model/pair.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
@@ -23,8 +24,6 @@ using Labels = std::map<std::string, std::string>;
 
 constexpr const char* kLayerAnnotation = "org.overdrive.layer";
 constexpr const char* kProgramPath = "bin/overdrive";
-
-std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576.0); }
 
 /// The kernel's name of an OCI architecture.
 std::string_view machine_of(std::string_view architecture) {
@@ -119,7 +118,7 @@ private:
         std::vector<TreeEntry> entries = read_tree(tree, name);
         std::uint64_t bytes = 0;
         for (const TreeEntry& entry : entries) bytes += entry.size;
-        say_(fmt::format("{}: {} entries, {}", name, entries.size(), mebibytes(bytes)));
+        say_(fmt::format("{}: {} entries, {}", name, entries.size(), size_text(bytes)));
         return entries;
     }
 
@@ -133,8 +132,8 @@ private:
         });
         PackedLayer layer{std::move(blob), summary->diff_id, summary->tar_bytes};
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-        say_(fmt::format("layer {}: {} -> {} in {:.1f} s, {}", role, mebibytes(layer.tar_bytes),
-                         mebibytes(layer.blob.size), took.count(), layer.blob.digest.text()));
+        say_(fmt::format("layer {}: {} -> {} in {:.1f} s, {}", role, size_text(layer.tar_bytes),
+                         size_text(layer.blob.size), took.count(), layer.blob.digest.text()));
         return layer;
     }
 
@@ -142,7 +141,7 @@ private:
         if (!cache_) return write(role, content);
         const std::string key = LayerCache::key_of(content, options_.zstd_level);
         if (auto layer = cache_->get(key, layout_)) {
-            say_(fmt::format("layer {}: {} from the cache, {}", role, mebibytes(layer->blob.size),
+            say_(fmt::format("layer {}: {} from the cache, {}", role, size_text(layer->blob.size),
                              layer->blob.digest.text()));
             return *layer;
         }
