@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <stdexcept>
@@ -164,9 +165,18 @@ std::string why_failed(Load&& load) noexcept {
     }
 }
 
+/// systemd replaces `$NAME` in a command by the environment's value, and `$$` by `$`. @see systemd.service(5)
+std::string without_expansion(const std::string& argument) {
+    std::string result;
+    for (const char c : argument) result.append(c == '$' ? 2 : 1, c);
+    return result;
+}
+
 Properties properties_of(const UnitManager::TransientUnit& unit) {
     using Command = sdbus::Struct<std::string, std::vector<std::string>, bool>;
-    const std::vector<Command> commands{Command{unit.arguments.front(), unit.arguments, false}};
+    std::vector<std::string> arguments;
+    std::ranges::transform(unit.arguments, std::back_inserter(arguments), without_expansion);
+    const std::vector<Command> commands{Command{unit.arguments.front(), arguments, false}};
     const auto property = [](const char* name, auto value) {
         return sdbus::Struct<std::string, sdbus::Variant>{name, sdbus::Variant{std::move(value)}};
     };

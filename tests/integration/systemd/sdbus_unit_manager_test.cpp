@@ -155,7 +155,7 @@ class TransientUnitTest : public SdbusUnitManagerTest {
 protected:
     UnitManager::TransientResult run() {
         return units_.run_transient(
-            {"overdrive-install-1.service", "installs", {"/opt/overdrive/bin/overdrive", "--x y"}},
+            {"overdrive-install-1.service", "installs", {"/opt/overdrive/bin/overdrive", "--x y", "$HOME"}},
             [this] { ++looks_; });
     }
 
@@ -168,7 +168,8 @@ TEST_F(TransientUnitTest, ReturnsTheExitCodeAndCallsBackSeveralTimesASecond) {
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_EQ(result.result, "success");
     EXPECT_GE(looks_, 3);
-    EXPECT_THAT(systemd_->transient_arguments(), ElementsAre("/opt/overdrive/bin/overdrive", "--x y"));
+    EXPECT_THAT(systemd_->transient_arguments(),
+                ElementsAre("/opt/overdrive/bin/overdrive", "--x y", "$$HOME"));  // systemd undoes it
     EXPECT_THAT(systemd_->calls(), Contains("StartTransientUnit overdrive-install-1.service fail"));
 }
 
