@@ -30,18 +30,27 @@ void add_inputs(CLI::App* verb, const std::shared_ptr<PackOptions>& options) {
     verb->add_option("--describe", options->describe,
                      "describe.json: driver.json without files, size, libraries, programs and user_space_layer, which "
                      "are computed from the trees")
+        ->type_name("FILE")
         ->required();
-    verb->add_option("--user-space", options->user_space, "tree with bin/ lib64/ lib/firmware/ usr/ etc/")->required();
-    verb->add_option("--modules", options->modules, "tree with lib/modules/<kernel release>/*.ko")->required();
+    verb->add_option("--user-space", options->user_space, "tree with bin/ lib64/ lib/firmware/ usr/ etc/")
+        ->type_name("DIR")
+        ->required();
+    verb->add_option("--modules", options->modules, "tree with lib/modules/<kernel release>/*.ko")
+        ->type_name("DIR")
+        ->required();
     verb->add_option("--output", options->output, "OCI image layout; made, or added to when it is one already")
+        ->type_name("DIR")
         ->required();
-    verb->add_option("--architecture", options->architecture, "amd64 or arm64")->capture_default_str();
+    verb->add_option("--architecture", options->architecture, "amd64 or arm64")
+        ->type_name("ARCH")
+        ->capture_default_str();
     verb->add_option("--zstd-level", options->zstd_level, "3 is quick, 19 is small and takes minutes")
         ->capture_default_str()
         ->check(CLI::Range(3, 19));
     verb->add_option("--layer-cache", options->layer_cache,
                      "directory that keeps finished program and user-space layers by their content; without it they "
-                     "are compressed again and come out with the same digest");
+                     "are compressed again and come out with the same digest")
+        ->type_name("DIR");
 }
 
 void add_pack(CLI::App& app, Chosen& chosen) {
@@ -57,13 +66,17 @@ void add_pack(CLI::App& app, Chosen& chosen) {
     add_inputs(verb, options);
     verb->add_option("--program", options->program,
                      "what ci/bundle made; becomes /overdrive, entry point bin/overdrive")
+        ->type_name("DIR")
         ->required();
-    verb->add_option("--tag", options->tag, "tag in the layout; default: the pair's own, which nodes look for");
+    verb->add_option("--tag", options->tag, "tag in the layout; default: the pair's own, which nodes look for")
+        ->type_name("TAG");
     CLI::Option* key = verb->add_option("--sign-key", options->sign_key,
-                                        "private key (PEM, ECDSA P-256 or Ed25519) to sign driver.json with");
+                                        "private key (PEM, ECDSA P-256 or Ed25519) to sign driver.json with")
+                           ->type_name("FILE");
     verb->add_option("--signature", options->signature, "driver.json.sig made elsewhere over what 'driver-json' prints")
+        ->type_name("FILE")
         ->excludes(key);
-    verb->add_option("--public-key", options->public_key, "key that --signature is checked with");
+    verb->add_option("--public-key", options->public_key, "key that --signature is checked with")->type_name("FILE");
     verb->callback([options, &chosen] {
         chosen = [options] {
             const PackedImage image = pack(*options, say);
@@ -96,7 +109,9 @@ void add_sign(CLI::App& app, Chosen& chosen) {
         "first.pub\n"
         "Checked by:  overdrive-artifact verify --key first.pub FILE\n"
         "             cosign verify-blob --key first.pub --insecure-ignore-tlog --signature FILE.sig FILE");
-    verb->add_option("--key", *key, "private key: PEM, ECDSA P-256 or Ed25519, not encrypted")->required();
+    verb->add_option("--key", *key, "private key: PEM, ECDSA P-256 or Ed25519, not encrypted")
+        ->type_name("FILE")
+        ->required();
     verb->add_option("FILE", *file, "what to sign")->required();
     verb->callback([=, &chosen] {
         chosen = [=] {
@@ -112,8 +127,8 @@ void add_verify(CLI::App& app, Chosen& chosen) {
     const auto signature = std::make_shared<std::string>();
     CLI::App* verb =
         app.add_subcommand("verify", "check FILE.sig; exits 8 when it is not the key's signature over FILE");
-    verb->add_option("--key", *key, "public key: PEM, ECDSA P-256 or Ed25519")->required();
-    verb->add_option("--signature", *signature, "signature file; default: FILE.sig");
+    verb->add_option("--key", *key, "public key: PEM, ECDSA P-256 or Ed25519")->type_name("FILE")->required();
+    verb->add_option("--signature", *signature, "signature file; default: FILE.sig")->type_name("FILE");
     verb->add_option("FILE", *file, "what was signed")->required();
     verb->callback([=, &chosen] {
         chosen = [=] {
