@@ -19,7 +19,9 @@ target_compile_options(overdrive_options INTERFACE
     -fstack-protector-strong)
 target_compile_definitions(overdrive_options INTERFACE _GLIBCXX_ASSERTIONS)
 # FORTIFY needs optimisation; the sanitizers replace it.
-target_compile_options(overdrive_options INTERFACE $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<NOT:$<BOOL:${OVERDRIVE_SANITIZE}>>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+if(NOT OVERDRIVE_SANITIZE)
+    target_compile_options(overdrive_options INTERFACE $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+endif()
 target_link_options(overdrive_options INTERFACE -Wl,-z,relro,-z,now)
 
 if(OVERDRIVE_SANITIZE)
