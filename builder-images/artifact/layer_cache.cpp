@@ -31,7 +31,7 @@ LayerCache::LayerCache(const std::string& directory) : root_{make_root(directory
 
 std::string LayerCache::key_of(const LayerContent& content, int zstd_level) {
     Sha256 hash;
-    hash.update(fmt::format("layer 1\n{}\n{}\n{} {}\n{}\n", archive_version_details(), ZSTD_versionString(), zstd_level,
+    hash.update(fmt::format("layer 1\n{}\n{}\n{} {}\n{}\n", archive_version_string(), ZSTD_versionString(), zstd_level,
                             kZstdWorkers, content.prefix));
     for (const TreeEntry& entry : content.entries) {
         hash.update(fmt::format("{}\n{} {:o} {} {} {}\n", entry.path, static_cast<int>(entry.kind), entry.mode,
