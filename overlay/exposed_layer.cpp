@@ -55,6 +55,20 @@ std::string prepare_layer(const Root& root, const ExposurePlan& plan) {
     return real_path(root, layer).value();
 }
 
-void remove_layers(const Root& root) { root.remove_tree(kExposed); }
+void remove_layers(const Root& root, const std::string& but) {
+    const std::string kept = but.empty() ? "" : last_two_parts(but);
+    bool any_kept = false;
+    for (const std::string& driver : root.list(kExposed)) {
+        const std::string place = fmt::format("{}/{}", kExposed, driver);
+        for (const std::string& os : root.list(place)) {
+            if (driver + "/" + os == kept)
+                any_kept = true;
+            else
+                root.remove_tree(place + "/" + os);
+        }
+        if (root.list(place).empty()) static_cast<void>(root.remove(place));
+    }
+    if (!any_kept) root.remove_tree(kExposed);
+}
 
 }  // namespace overdrive

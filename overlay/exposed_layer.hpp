@@ -17,7 +17,8 @@ namespace overdrive {
 /// @throws Error exposure
 [[nodiscard]] std::string prepare_layer(const Root& root, const ExposurePlan& plan);
 
-/// Removes the directories that `prepare_layer` made; only when no overlay of ours is mounted.
-void remove_layers(const Root& root);
+/// Removes the directories that `prepare_layer` made for generations other than `but`, whose overlays are no longer
+/// mounted. Programs that have mapped a library keep it.
+void remove_layers(const Root& root, const std::string& but);
 
 }  // namespace overdrive

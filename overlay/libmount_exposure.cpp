@@ -18,19 +18,28 @@
 
 namespace overdrive {
 
+namespace {
+
+ExposurePlan with_sorted_libraries(ExposurePlan plan) {
+    std::sort(plan.libraries.begin(), plan.libraries.end());
+    return plan;
+}
+
+}  // namespace
+
 std::optional<OverlayMount> LibmountExposure::overlay_at(const std::string& target) const {
     const auto real = real_path(root_, target);
     if (!real) return std::nullopt;
     return OverlayMount{*real, swap_};
 }
 
-/// Real paths inside our root at which an overlay of ours is what is seen.
+/// Real paths inside our root at which an overlay of ours is reached, or covered by a mount at the same place.
 std::vector<std::string> LibmountExposure::our_targets() const {
     const MountTable table = read_mount_table();
     std::set<std::string> targets;
     for (const MountEntry& mount : table.mounts()) {
         if (!is_ours(mount) || !path_in_root(root_, mount.target)) continue;
-        if (OverlayMount{mount.target}.visible()) targets.insert(mount.target);
+        if (OverlayMount{mount.target}.is_there()) targets.insert(mount.target);
     }
     return {targets.begin(), targets.end()};
 }
@@ -62,7 +71,8 @@ bool LibmountExposure::linker_is_told(const ExposurePlan& plan) {
     return cache_.is_default_directory(plan.target);
 }
 
-Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
+Exposure::State LibmountExposure::inspect(const ExposurePlan& wanted) {
+    const ExposurePlan plan = with_sorted_libraries(wanted);
     const bool mounts_right = plan.mode == ExposureMode::overlay ? overlay_is_healthy(plan) : our_targets().empty();
     if (mounts_right && programs_.match(plan.program_directory, plan.programs) && linker_is_told(plan)) {
         return State::healthy;
@@ -126,6 +136,7 @@ void LibmountExposure::mount(const ExposurePlan& plan) {
     state.mount = now.mount;
     state.base = now.base;
     state.save(root_);
+    remove_layers(root_, plan.generation);
     for (const std::string& target : our_targets()) {
         if (target != state.target) OverlayMount{target}.remove();  // from before the host moved its directory
     }
@@ -142,8 +153,7 @@ void LibmountExposure::tell_linker(const ExposurePlan& plan) {
 }
 
 void LibmountExposure::apply(const ExposurePlan& plan) {
-    ExposurePlan sorted = plan;
-    std::sort(sorted.libraries.begin(), sorted.libraries.end());
+    const ExposurePlan sorted = with_sorted_libraries(plan);
     check(sorted);
     if (sorted.mode == ExposureMode::overlay && !overlay_is_healthy(sorted)) mount(sorted);
     tell_linker(sorted);
@@ -152,19 +162,16 @@ void LibmountExposure::apply(const ExposurePlan& plan) {
     if (sorted.mode == ExposureMode::links) unmount_all();
 }
 
-bool LibmountExposure::unmount_all() {
-    bool removed = false;
-    for (const std::string& target : our_targets()) removed |= OverlayMount{target}.remove();
+void LibmountExposure::unmount_all() {
+    for (const std::string& target : our_targets()) OverlayMount{target}.remove();
     MountedExposure::forget(root_);
-    return removed;
 }
 
 void LibmountExposure::remove() {
+    unmount_all();  // first: it refuses when someone else's mount covers ours
     programs_.remove();
-    const bool unmounted = unmount_all();
-    static_cast<void>(unmounted);
     cache_.remove();
-    remove_layers(root_);
+    remove_layers(root_, "");
 }
 
 }  // namespace overdrive

@@ -37,7 +37,7 @@ private:
     void check(const ExposurePlan& plan) const;
     void mount(const ExposurePlan& plan);
     void tell_linker(const ExposurePlan& plan);
-    bool unmount_all();
+    void unmount_all();
 
     const Root& root_;
     LinkerCache cache_;

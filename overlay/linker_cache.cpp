@@ -87,7 +87,8 @@ std::string LinkerCache::find_ldconfig() const {
 }
 
 void LinkerCache::run_ldconfig(const std::string& program) {
-    std::vector<std::string> arguments{program};
+    // -X: the cache only; it would also make links in the directories it looks at, and a generation never changes.
+    std::vector<std::string> arguments{program, "-X"};
     if (root_.path() != "/") arguments.insert(arguments.end(), {"-r", real_path(root_, "/").value_or(root_.path())});
     const ProcessResult result =
         processes_.run({std::move(arguments), {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}, std::chrono::minutes{2}});

@@ -26,6 +26,13 @@ std::optional<struct statx> statx_of(const std::string& path, unsigned mask) {
     throw Error::from_errno(Errc::io, saved_errno, fmt::format("look at '{}'", path));
 }
 
+void set_propagation(const std::string& path, unsigned long type) {
+    if (::mount(nullptr, path.c_str(), nullptr, MS_REC | type, nullptr) == 0) return;
+    const int saved_errno = errno;
+    throw Error::from_errno(Errc::exposure, saved_errno,
+                            fmt::format("set the propagation of the mounts at '{}'", path));
+}
+
 }  // namespace
 
 std::optional<MountIdentity> mount_identity(const std::string& path) {
@@ -75,11 +82,11 @@ void enter_private_mount_namespace() {
         const int saved_errno = errno;
         throw Error::from_errno(Errc::exposure, saved_errno, "make a private mount namespace");
     }
-    // Without this a detach in here would propagate to the host.
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-        const int saved_errno = errno;
-        throw Error::from_errno(Errc::exposure, saved_errno, "make a mount namespace private");
-    }
+    set_propagation("/", MS_PRIVATE);  // without this a detach in here would propagate to the host
 }
+
+void make_slave(const std::string& path) { set_propagation(path, MS_SLAVE); }
+
+void make_private(const std::string& path) { set_propagation(path, MS_PRIVATE); }
 
 }  // namespace overdrive

@@ -33,6 +33,13 @@ void attach_tree(const UniqueFd& tree, const std::string& path);
 /// @throws Error io @see umount2(2), MNT_DETACH
 void detach_mount(const std::string& path);
 
+/// Lets the mounts at and below `path` receive what is mounted and unmounted in those that they were copied from, and
+/// pass nothing back. @throws Error exposure @see mount_namespaces(7)
+void make_slave(const std::string& path);
+
+/// Cuts the mounts at and below `path` off from all others. @throws Error exposure
+void make_private(const std::string& path);
+
 /// Gives the calling thread a private copy of the mount namespace; nothing done in it reaches the host.
 /// @throws Error exposure when not allowed
 void enter_private_mount_namespace();

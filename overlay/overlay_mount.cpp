@@ -70,12 +70,12 @@ void OverlayMount::leave_one_of_ours() {
     while (true) {
         const auto ours = visible();
         if (!ours || !ours->stacked) return;
-        detach_mount(target_);
+        detach_old();
     }
 }
 
 UniqueFd OverlayMount::prepare(const std::string& added) const {
-    // Copied here, not in the private namespace: so they stay in their peer groups and later mounts still propagate.
+    // Copied here, not in the private namespace, so that what is mounted in the originals later is seen in the copies.
     std::vector<Submount> submounts;
     const MountTable host_table = read_mount_table();
     for (const MountEntry* mount : host_table.submounts_of(target_)) {
@@ -87,10 +87,21 @@ UniqueFd OverlayMount::prepare(const std::string& added) const {
         const OverlaySpec spec{added, target_, target_};
         check_stacking_depth(read_mount_table(), spec.added, spec.base);
         mount_overlay(spec);
-        for (const Submount& submount : submounts) attach_tree(submount.tree, submount.target);
+        for (const Submount& submount : submounts) {
+            attach_tree(submount.tree, submount.target);
+            // Or taking our overlay away would unmount what is mounted inside the originals.
+            make_slave(submount.target);
+        }
         tree = clone_tree(target_);
     });
     return tree;
+}
+
+void OverlayMount::detach_old() {
+    // The new copies of submounts are slaves of the old ones: an unmount in there must not reach them.
+    const MountTable table = read_mount_table();
+    for (const MountEntry* submount : table.submounts_of(target_)) make_private(submount->target);
+    detach_mount(target_);
 }
 
 void OverlayMount::put_in_place(const UniqueFd& tree) {
@@ -99,11 +110,11 @@ void OverlayMount::put_in_place(const UniqueFd& tree) {
         return;
     }
     if (swap_ == Swap::beneath && attach_tree_beneath(tree, target_)) {
-        detach_mount(target_);
+        detach_old();
         return;
     }
     const UniqueFd old = clone_tree(target_);
-    detach_mount(target_);
+    detach_old();
     try {
         attach_tree(tree, target_);
     } catch (const Error&) {
@@ -123,6 +134,13 @@ OverlayMount::Ours OverlayMount::replace(const std::string& added) {
             fmt::format("'{}' does not show our overlay after it was mounted; someone else mounts there too", target_)};
     }
     return *now;
+}
+
+bool OverlayMount::is_there() const {
+    if (!mount_identity(target_)) return false;  // below a mount that covers the whole directory
+    const MountTable table = read_mount_table();
+    const auto mounts = stack(table);
+    return std::any_of(mounts.begin(), mounts.end(), [](const MountEntry* mount) { return is_ours(*mount); });
 }
 
 bool OverlayMount::remove() {

@@ -45,12 +45,16 @@ public:
     };
     [[nodiscard]] std::optional<Ours> visible() const;
 
+    /// Whether one of ours is at the target, be it covered by another mount.
+    [[nodiscard]] bool is_there() const;
+
     /// Lays `added` over the target in place of whatever of ours is there; mounts below the target stay where they are.
     /// On return exactly one overlay of ours is at the target and it is what is seen.
     /// @throws Error exposure; the old state is still in force then
     Ours replace(const std::string& added);
 
-    /// Takes our overlays off the target, as long as one is on top. @return whether there was one
+    /// Takes our overlays off the target. @return whether there was one
+    /// @throws Error exposure when another mount covers it
     bool remove();
 
     /// Names in the host's own directory, sorted, without what we laid over it.
@@ -61,6 +65,7 @@ private:
     void refuse_if_covered(const MountTable& table) const;
     void leave_one_of_ours();
     [[nodiscard]] UniqueFd prepare(const std::string& added) const;
+    void detach_old();
     void put_in_place(const UniqueFd& tree);
 
     std::string target_;
