@@ -186,7 +186,7 @@ class UnitsTest(NodeTestCase):
         self.assertEqual(self.show("nvidia-update.service", "SubState"), "auto-restart")
         # It is tried again, and helps then.
         self.node.check("echo 0 >/opt/fake/update")
-        self.node.wait_for("systemctl is-active -q nvidia.service", 120)
+        self.node.wait_for("systemctl is-active -q nvidia.service", 300)
 
 
 if __name__ == "__main__":
