@@ -23,7 +23,7 @@ std::string_view top_of(std::string_view path) { return path.substr(0, path.find
 void refuse_unknown_fields(const json& given, const json& known, const std::string& place) {
     if (given.is_object() && known.is_object()) {
         for (const auto& [name, value] : given.items()) {
-            const std::string inner = place.empty() ? name : place + "." + name;
+            const std::string inner = place.empty() ? name : fmt::format("{}.{}", place, name);
             if (!known.contains(name))
                 throw Error{Errc::bad_manifest, fmt::format("describe.json: {} is not a field of driver.json", inner)};
             refuse_unknown_fields(value, known.at(name), inner);
