@@ -16,9 +16,9 @@ namespace overdrive {
 
 /// How to talk to registries.
 struct CurlSettings {
-    std::vector<std::string> insecure_registries;  ///< `host[:port]` that may be spoken to in plain HTTP
-    std::string ca_file;                           ///< PEM bundle; empty: libcurl's own place
-    std::string user_agent = "overdrive";          ///< `overdrive/<version>`
+    std::vector<std::string> insecure_registries{};  ///< `host[:port]` that may be spoken to in plain HTTP
+    std::string ca_file{};                           ///< PEM bundle; empty: libcurl's own place
+    std::string user_agent = "overdrive";            ///< `overdrive/<version>`
     std::chrono::seconds connect_timeout{10};
     std::chrono::seconds stall_timeout{30};  ///< less than 1 KiB/s for so long is a stalled transfer
 };

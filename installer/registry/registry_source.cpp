@@ -57,20 +57,29 @@ RegistrySource::RegistrySource(SourceName name, HttpTransport& transport, bool p
 std::string RegistrySource::url(std::string_view rest) const { return fmt::format("{}{}", base_, rest); }
 
 std::optional<RegistrySource::Document> RegistrySource::get_manifest(const std::string& reference) {
-    HttpResponse response = transport_.perform({.method = "GET",
-                                                .url = url("manifests/" + reference),
-                                                .headers = {manifest_accept_header()},
-                                                .most_bytes = kMostManifestBytes},
-                                               {});
+    std::string body;
+    const HttpResponse response = transport_.perform(
+        {.method = "GET",
+         .url = url("manifests/" + reference),
+         .headers = {manifest_accept_header()},
+         .most_bytes = UINT64_MAX},
+        [&](std::string_view bytes) {
+            if (bytes.size() > kMostManifestBytes - body.size()) {
+                throw Error{Errc::bad_manifest,
+                            fmt::format("manifest '{}' is larger than {} bytes", reference, kMostManifestBytes)};
+            }
+            body.append(bytes);
+        });
     if (response.status == kNotFound) return std::nullopt;
     if (response.status != kOk) throw refusal(name_.host, response);
     const std::string announced = header(response, "docker-content-digest");
-    if (!announced.empty() && announced.starts_with("sha256:") && announced != "sha256:" + sha256_hex(response.body)) {
+    const std::string digest = "sha256:" + sha256_hex(body);
+    if (announced.starts_with("sha256:") && announced != digest) {
         throw Error{Errc::digest_mismatch,
-                    fmt::format("manifest '{}' is damaged: its bytes hash to sha256:{}, the registry says {}",
-                                reference, sha256_hex(response.body), announced.substr(0, 100))};
+                    fmt::format("manifest '{}' is damaged: its bytes hash to {}, the registry says {}", reference,
+                                digest, announced.substr(0, 100))};
     }
-    return Document{std::move(response.body), media_type_of(response)};
+    return Document{std::move(body), media_type_of(response)};
 }
 
 std::string RegistrySource::get_config_architecture(const Digest& digest, std::uint64_t size) {
@@ -108,7 +117,7 @@ void RegistrySource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
     const std::string what = fmt::format("{} blob {}", to_string(layer.role), layer.digest.text());
     attempting(name_.text(), [&] {
         BlobCheck check{what, layer.digest, layer.size};
-        // One more byte than the blob has may come, so that it is the check that names what is wrong.
+        // Without a limit of the transport's own: it is the check that stops a longer answer and names the blob.
         const HttpResponse response = transport_.perform(
             {.method = "GET", .url = url("blobs/" + layer.digest.text()), .headers = {}, .most_bytes = UINT64_MAX},
             [&](std::string_view bytes) {

@@ -25,7 +25,8 @@ constexpr std::uint64_t kMostMembers = 10'000;
 constexpr std::uint64_t kMostDriverJson = 16 * kMiB;
 constexpr std::uint64_t kMostProgramBytes = 256 * kMiB;
 constexpr std::uint64_t kMostProgramMembers = 2'000;
-constexpr std::uint64_t kMostUserSpaceBytes = 64ULL << 30U;
+/// Beyond this driver.json is nonsense, and sums could overflow.
+constexpr std::uint64_t kMostTreeBytes = 1ULL << 40U;
 
 const LayerDescriptor& layer_of(const ResolvedArtifact& artifact, LayerRole role) {
     const auto found = std::find_if(artifact.layers.begin(), artifact.layers.end(),
@@ -92,9 +93,9 @@ std::uint64_t bytes_of(const DriverManifest& manifest, LayerRole role) {
     std::uint64_t bytes = 0;
     for (const FileSpec& file : manifest.files) {
         if (file.layer != role) continue;
-        if (file.size > kMostUserSpaceBytes - bytes) {
+        if (file.size > kMostTreeBytes - bytes) {
             throw Error{Errc::bad_manifest,
-                        fmt::format("driver.json: with '{}' the files are larger than 64 GiB", file.path)};
+                        fmt::format("driver.json: with '{}' the files are larger than 1 TiB", file.path)};
         }
         bytes += file.size;
     }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 
 #include "support/installed_driver.hpp"
@@ -60,16 +62,17 @@ json put_layer(const fs::path& layout, const std::string& bytes, const char* rol
 
 /// Bytes that do not compress and differ from path to path.
 std::string noise(const std::string& seed, std::size_t size) {
-    std::string out;
-    for (std::string block = seed; out.size() < size; out += block) block = sha256_hex(block);
-    return out.substr(0, size);
+    std::mt19937_64 random{std::hash<std::string>{}(seed)};
+    std::string out(size, '\0');
+    for (char& byte : out) byte = static_cast<char>(random());
+    return out;
 }
 
 }  // namespace
 
 SampleArtifact::SampleArtifact(const std::string& kernel, const std::string& key)
     : user_space{{"bin/nvidia-smi", "#!smi\n"},
-                 {"lib64/libcuda.so.900.1.0", noise("cuda", 3'000'000)},
+                 {"lib64/libcuda.so.900.1.0", noise("cuda", 1'500'000)},
                  {"lib64/libnvidia-ml.so.900.1.0", noise("ml", 70'000)},
                  {"lib/firmware/nvidia/900.1.0/gsp_tu10x.bin", noise("gsp", 200'000)},
                  {"usr/share/empty", ""}},

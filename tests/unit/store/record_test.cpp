@@ -1,0 +1,109 @@
+#include "store/record.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "store/generation.hpp"
+#include "support/error.hpp"
+
+namespace overdrive {
+namespace {
+
+using testing::HasSubstr;
+
+Pair pair(const std::string& driver = "900.1.0") { return {DriverId::parse(driver), "4081.2.1"}; }
+
+Record full_record() {
+    Record record;
+    record.wanted = "550-open";
+    record.desired = pair();
+    record.last_good = {{"6.1.0-1-test", pair()}, {"6.1.0-2-test", pair("900.1.1")}};
+    record.pending = pair("900.1.1");
+    record.attempts = {{pair("900.1.2"), "boot-1", "module-load: \"nvidia\"\n refused"}};
+    record.owned = {{"/etc/systemd/system/nvidia.service", "file", std::string(64, 'a')},
+                    {"/opt/bin/nvidia-smi", "link", std::string(64, 'b')}};
+    return record;
+}
+
+void expect_bad(const std::string& text, const std::string& words) {
+    try {
+        static_cast<void>(Record::parse(text));
+        ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Errc::bad_record) << error.what();
+        EXPECT_THAT(error.what(), HasSubstr(words));
+    }
+}
+
+TEST(Record, ComesBackAsItWas) {
+    EXPECT_EQ(Record::parse(full_record().to_json()), full_record());
+    EXPECT_EQ(Record::parse(Record{}.to_json()), Record{});
+}
+
+TEST(Record, NoticesEveryChangedByte) {
+    const std::string text = full_record().to_json();
+    int missed = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        std::string damaged = text;
+        damaged[at] = static_cast<char>(damaged[at] ^ 0x01);
+        try {
+            // A change of white space into other white space is the only one that may pass: it says the same.
+            if (Record::parse(damaged) != full_record()) ++missed;
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), Errc::bad_record);
+        }
+    }
+    EXPECT_EQ(missed, 0);
+}
+
+TEST(Record, RefusesWhatAPowerCutLeaves) {
+    expect_bad("", "not JSON");
+    expect_bad(std::string(4096, '\0'), "not JSON");
+    const std::string text = full_record().to_json();
+    expect_bad(text.substr(0, text.size() / 2), "not JSON");
+}
+
+TEST(Record, RefusesAHandEdit) {
+    std::string text = full_record().to_json();
+    text.replace(text.find("550-open"), 8, "535-open");
+    expect_bad(text, "checksum");
+}
+
+TEST(Record, RefusesANewerReader) {
+    auto document = nlohmann::json::parse(full_record().to_json());
+    document["min_reader"] = 2;
+    expect_bad(document.dump(), "newer overdrive");
+}
+
+TEST(Generation, ComesBackAsItWas) {
+    const GenerationInfo info{.pair = pair(),
+                              .kernel_release = "6.1.0-1-test",
+                              .manifest_digest = Digest::from_hex(std::string(64, '1')),
+                              .reference = "docker://registry.example/a:b",
+                              .driver_json_digest = Digest::from_hex(std::string(64, '2')),
+                              .installed_at = std::chrono::seconds{1'700'000'000},
+                              .size_bytes = 12345,
+                              .layers = {{LayerRole::user_space, Digest::from_hex(std::string(64, '3'))}}};
+    const GenerationInfo back = parse_generation(to_json(info), "x.json");
+    EXPECT_EQ(to_json(back), to_json(info));
+    EXPECT_EQ(back.pair, info.pair);
+    ASSERT_NE(back.layer(LayerRole::user_space), nullptr);
+    EXPECT_EQ(back.layer(LayerRole::modules), nullptr);
+}
+
+TEST(Generation, RefusesAPairThatIsNone) {
+    for (const char* text :
+         {"{}", R"({"schema":1,"min_reader":9})", R"({"schema":1,"min_reader":1,"pair":"../../etc"})"}) {
+        try {
+            static_cast<void>(parse_generation(text, "x.json"));
+            FAIL() << text;
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), Errc::bad_record);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace overdrive
