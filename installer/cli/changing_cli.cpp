@@ -10,9 +10,11 @@ namespace {
 
 void add_overrides(CLI::App& verb, Overrides& overrides) {
     verb.add_option("--source", overrides.sources,
-                    "where artifacts come from, in order: docker://HOST/REPO, oci:DIR or oci-archive:FILE; {os_id} is filled in")
+                    "where artifacts come from, in order: docker://HOST/REPO, oci:DIR or oci-archive:FILE; {os_id} is "
+                    "filled in")
         ->type_name("SOURCE");
-    verb.add_option("--key", overrides.keys, "a public key (PEM) that may vouch for artifacts, besides the configured ones")
+    verb.add_option("--key", overrides.keys,
+                    "a public key (PEM) that may vouch for artifacts, besides the configured ones")
         ->type_name("FILE");
     verb.add_flag("--allow-unsigned", overrides.allow_unsigned, "accept artifacts that no key vouches for");
     verb.add_option("--exposure", overrides.exposure, "how libraries become visible; the OS profile decides by default")
@@ -20,7 +22,8 @@ void add_overrides(CLI::App& verb, Overrides& overrides) {
 }
 
 void add_install_options(CLI::App& verb, InstallOptions& options) {
-    verb.add_option("driver", options.overrides.driver, "driver version (550.163.01-open) or branch (550-open); default: the configuration")
+    verb.add_option("driver", options.overrides.driver,
+                    "driver version (550.163.01-open) or branch (550-open); default: the configuration")
         ->type_name("DRIVER");
     add_overrides(verb, options.overrides);
     verb.add_flag("--dry-run", options.dry_run, "print the plan and change nothing");
@@ -30,16 +33,22 @@ void add_install_options(CLI::App& verb, InstallOptions& options) {
 
 void add_install(CLI::App& app, Dispatch& dispatch) {
     const auto options = std::make_shared<InstallOptions>();
-    CLI::App* verb = app.add_subcommand("install", "fetch, verify and install the driver for this kernel, and put it in force");
+    CLI::App* verb =
+        app.add_subcommand("install", "fetch, verify and install the driver for this kernel, and put it in force");
     verb->footer(
-        "Finds the artifact for this OS release and kernel in the sources, verifies its signature and every byte, unpacks it\n"
-        "to /opt/nvidia/<driver>/<os>, installs the systemd units and activates the driver. Run twice it changes nothing.\n"
-        "From a container: podman run --rm --privileged -v /:/rootfs REPO:<os>-<driver> installs what is in the image.");
+        "Finds the artifact for this OS release and kernel in the sources, verifies its signature and every byte, "
+        "unpacks it\n"
+        "to /opt/nvidia/<driver>/<os>, installs the systemd units and activates the driver. Run twice it changes "
+        "nothing.\n"
+        "From a container: podman run --rm --privileged -v /:/rootfs REPO:<os>-<driver> installs what is in the "
+        "image.");
     add_install_options(*verb, *options);
     verb->add_option("--staged", options->staged, "publish what a container run has staged")->group("");
     verb->callback([&dispatch, options] {
         dispatch.verb = "install";
-        dispatch.chosen = [options](Services& services, Report& report) { return run_install(*options, services, report); };
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_install(*options, services, report);
+        };
     });
     const auto plan = std::make_shared<InstallOptions>();
     plan->dry_run = true;
@@ -55,38 +64,51 @@ void add_install(CLI::App& app, Dispatch& dispatch) {
 void add_update(CLI::App& app, Dispatch& dispatch) {
     const auto options = std::make_shared<InstallOptions>();
     CLI::App* verb = app.add_subcommand("update", "fetch the wanted driver for this kernel if it is not installed yet");
-    verb->footer("What nvidia-update.service runs after every boot, natively and after the network is up: nothing waits for it\n"
-                 "unless no installed driver fits the running kernel. 'hold = true' in the configuration stops it.");
+    verb->footer(
+        "What nvidia-update.service runs after every boot, natively and after the network is up: nothing waits for it\n"
+        "unless no installed driver fits the running kernel. 'hold = true' in the configuration stops it.");
     add_install_options(*verb, *options);
-    verb->add_flag("--unit", options->unit, "called by nvidia-update.service: queue a restart of nvidia.service instead of activating");
+    verb->add_flag("--unit", options->unit,
+                   "called by nvidia-update.service: queue a restart of nvidia.service instead of activating");
     verb->callback([&dispatch, options] {
         dispatch.verb = "update";
-        dispatch.chosen = [options](Services& services, Report& report) { return run_update(*options, services, report); };
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_update(*options, services, report);
+        };
     });
 }
 
 void add_activate(CLI::App& app, Dispatch& dispatch) {
     const auto options = std::make_shared<ActivateOptions>();
-    CLI::App* verb = app.add_subcommand("activate", "put an installed driver in force: modules, libraries, device nodes");
-    verb->footer("Uses local state only, never the network. What nvidia.service runs at boot. Run twice it changes nothing.");
-    verb->add_option("driver", options->overrides.driver, "driver version or branch; default: the installed wish")->type_name("DRIVER");
-    verb->add_option("--exposure", options->overrides.exposure, "how libraries become visible; the OS profile decides by default")
+    CLI::App* verb =
+        app.add_subcommand("activate", "put an installed driver in force: modules, libraries, device nodes");
+    verb->footer(
+        "Uses local state only, never the network. What nvidia.service runs at boot. Run twice it changes nothing.");
+    verb->add_option("driver", options->overrides.driver, "driver version or branch; default: the installed wish")
+        ->type_name("DRIVER");
+    verb->add_option("--exposure", options->overrides.exposure,
+                     "how libraries become visible; the OS profile decides by default")
         ->check(CLI::IsMember({"overlay", "links"}));
     verb->add_flag("--dry-run", options->dry_run, "print the steps and change nothing");
     verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
     verb->callback([&dispatch, options] {
         dispatch.verb = "activate";
-        dispatch.chosen = [options](Services& services, Report& report) { return run_activate(*options, services, report); };
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_activate(*options, services, report);
+        };
     });
 }
 
 void add_deactivate(CLI::App& app, Dispatch& dispatch) {
     const auto options = std::make_shared<DeactivateOptions>();
-    CLI::App* verb = app.add_subcommand("deactivate", "unload the driver and take its libraries away; generations stay installed");
+    CLI::App* verb =
+        app.add_subcommand("deactivate", "unload the driver and take its libraries away; generations stay installed");
     verb->add_flag("--boot", options->boot, "called by nvidia.service at shutdown: detach the libraries only");
     verb->callback([&dispatch, options] {
         dispatch.verb = "deactivate";
-        dispatch.chosen = [options](Services& services, Report& report) { return run_deactivate(*options, services, report); };
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_deactivate(*options, services, report);
+        };
     });
 }
 

@@ -13,10 +13,12 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
         "Is it in force?  overdrive status\n\n"
         "Desired state:   /etc/overdrive/config.toml and config.toml.d/*.toml; the command line wins.\n"
         "Exit codes:      0 done, 1 failed (system as before), 2 usage/config/trust, 3 no driver for this kernel,\n"
-        "                 4 at the next boot, 5 failed and not restored, 6 source unreachable, 7 busy, 8 answer is no.\n"
+        "                 4 at the next boot, 5 failed and not restored, 6 source unreachable, 7 busy, 8 answer is "
+        "no.\n"
         "                 'overdrive reasons' prints every reason code.");
     app->set_version_flag("--version", std::string{"overdrive "} + kVersion);
-    app->add_option("--root", dispatch.root, "the host's root; default: /rootfs in a container that has it, else /")->type_name("DIR");
+    app->add_option("--root", dispatch.root, "the host's root; default: /rootfs in a container that has it, else /")
+        ->type_name("DIR");
     app->add_flag("--json", dispatch.json, "print the result as JSON on stdout");
     app->add_flag("-q,--quiet", dispatch.quiet, "say nothing on stderr but warnings and failures");
     app->add_option("--relay", dispatch.relay, "")->group("");

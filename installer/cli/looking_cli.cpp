@@ -10,7 +10,8 @@
 namespace overdrive {
 
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch) {
-    CLI::App* status = app.add_subcommand("status", "what is wanted, installed and in force, in one screen and one word");
+    CLI::App* status =
+        app.add_subcommand("status", "what is wanted, installed and in force, in one screen and one word");
     status->footer("The first line is one of: ready, no-device, degraded: <why>. Needs no root and changes nothing.");
     status->callback([&dispatch] {
         dispatch.verb = "status";
@@ -26,17 +27,24 @@ void add_looking_verbs(CLI::App& app, Dispatch& dispatch) {
     const auto wait_options = std::make_shared<WaitOptions>();
     const auto seconds = std::make_shared<std::int64_t>(wait_options->timeout.count());
     CLI::App* wait = app.add_subcommand("wait", "wait, bounded, until the driver is there");
-    wait->footer("What the kubelet's drop-in runs: with --for driver it returns at once unless a GPU is present and no installed\n"
-                 "driver fits the running kernel. Exit code 8 when the time is up.");
-    wait->add_option("--for", wait_options->target, "what to wait for")->check(CLI::IsMember({"driver", "ready"}))->capture_default_str();
+    wait->footer(
+        "What the kubelet's drop-in runs: with --for driver it returns at once unless a GPU is present and no "
+        "installed\n"
+        "driver fits the running kernel. Exit code 8 when the time is up.");
+    wait->add_option("--for", wait_options->target, "what to wait for")
+        ->check(CLI::IsMember({"driver", "ready"}))
+        ->capture_default_str();
     wait->add_option("--timeout", *seconds, "seconds")->check(CLI::Range(0, 86400))->capture_default_str();
     wait->callback([&dispatch, wait_options, seconds] {
         dispatch.verb = "wait";
         wait_options->timeout = std::chrono::seconds{*seconds};
-        dispatch.chosen = [wait_options](Services& services, Report& report) { return run_wait(*wait_options, services, report); };
+        dispatch.chosen = [wait_options](Services& services, Report& report) {
+            return run_wait(*wait_options, services, report);
+        };
     });
 
-    CLI::App* reasons = app.add_subcommand("reasons", "the table of verbs, reason codes and exit codes, as Markdown or JSON");
+    CLI::App* reasons =
+        app.add_subcommand("reasons", "the table of verbs, reason codes and exit codes, as Markdown or JSON");
     reasons->callback([&dispatch] {
         dispatch.verb = "reasons";
         dispatch.chosen = [](Services& /*services*/, Report& report) { return run_reasons(report); };

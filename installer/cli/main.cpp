@@ -25,7 +25,8 @@ namespace {
 
 std::vector<HostFile> unit_files_for(const Root& root, const Config& config) {
     std::vector<HostFile> files;
-    for (UnitFile& file : unit_files(unit_options(root, config))) files.push_back({std::move(file.path), std::move(file.content)});
+    for (UnitFile& file : unit_files(unit_options(root, config)))
+        files.push_back({std::move(file.path), std::move(file.content)});
     return files;
 }
 
@@ -46,25 +47,26 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
     SystemClock clock;
     TerminalProgress progress{program.interactive, dispatch.quiet || dispatch.relay.has_value()};
     std::unique_ptr<HttpTransport> transport;  // made when a registry is really asked
-    Services services{
-        .root = root,
-        .program = program,
-        .modules = modules,
-        .exposure = exposure,
-        .nodes = nodes,
-        .processes = processes,
-        .units = units,
-        .clock = clock,
-        .progress = progress,
-        .read_facts = [&root] { return read_host_facts(root); },
-        .open_source =
-            [&](const std::string& name, const Config& config) {
-                if (!transport) transport = std::make_unique<CurlTransport>(curl_settings(root, config, program.version));
-                return make_source(name, *transport, config, read_host_facts(root).os_release.id());
-            },
-        .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
-        .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
-        .sysusers_program = std::string{kSysusersProgram}};
+    Services services{.root = root,
+                      .program = program,
+                      .modules = modules,
+                      .exposure = exposure,
+                      .nodes = nodes,
+                      .processes = processes,
+                      .units = units,
+                      .clock = clock,
+                      .progress = progress,
+                      .read_facts = [&root] { return read_host_facts(root); },
+                      .open_source =
+                          [&](const std::string& name, const Config& config) {
+                              if (!transport)
+                                  transport =
+                                      std::make_unique<CurlTransport>(curl_settings(root, config, program.version));
+                              return make_source(name, *transport, config, read_host_facts(root).os_release.id());
+                          },
+                      .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
+                      .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
+                      .sysusers_program = std::string{kSysusersProgram}};
     return dispatch.chosen(services, report);
 }
 

@@ -56,7 +56,8 @@ std::string bundle_directory() {
 
 std::string choose_root(const std::optional<std::string>& wished) {
     if (wished) return *wished;
-    return !in_host_namespaces() && is_mount_point(kContainerRoot) && has_os_release(kContainerRoot) ? kContainerRoot : "/";
+    return !in_host_namespaces() && is_mount_point(kContainerRoot) && has_os_release(kContainerRoot) ? kContainerRoot
+                                                                                                     : "/";
 }
 
 ProgramFacts read_program_facts(const std::string& root) {
@@ -65,7 +66,8 @@ ProgramFacts read_program_facts(const std::string& root) {
     facts.version = kVersion;
     facts.is_root = geteuid() == 0;
     facts.in_container = root != "/";
-    if (facts.in_container && fs::exists(std::string{kImageDirectory} + "/driver.json", ignored)) facts.image_directory = kImageDirectory;
+    if (facts.in_container && fs::exists(std::string{kImageDirectory} + "/driver.json", ignored))
+        facts.image_directory = kImageDirectory;
     facts.program_directory = bundle_directory();
     facts.interactive = isatty(STDERR_FILENO) == 1;
     return facts;

@@ -8,8 +8,8 @@
 
 namespace overdrive {
 
-/// Progress on stderr: one line that is redrawn on a terminal (bytes, rate, time left), a plain line at the start and the
-/// end of each stretch elsewhere.
+/// Progress on stderr: one line that is redrawn on a terminal (bytes, rate, time left), a plain line at the start and
+/// the end of each stretch elsewhere.
 class TerminalProgress final : public Progress {
 public:
     TerminalProgress(bool is_terminal, bool quiet) : is_terminal_{is_terminal}, quiet_{quiet} {}

@@ -10,9 +10,12 @@ namespace {
 
 std::string_view state_after(const Error& error) {
     switch (exit_code_of(error.code())) {
-        case ExitCode::not_restored: return "the system is NOT as before";
-        case ExitCode::answer_is_no: return "nothing was changed";
-        default: return "the system is as before";
+        case ExitCode::not_restored:
+            return "the system is NOT as before";
+        case ExitCode::answer_is_no:
+            return "nothing was changed";
+        default:
+            return "the system is as before";
     }
 }
 

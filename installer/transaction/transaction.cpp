@@ -8,7 +8,8 @@ namespace overdrive {
 void Outcome::throw_if_failed() const {
     if (!failure) return;
     if (restored()) throw Error{*failure};
-    throw Error{Errc::not_restored, fmt::format("{}; and it could not be undone: {}", failure->what(), fmt::join(undo_failures, "; "))}
+    throw Error{Errc::not_restored,
+                fmt::format("{}; and it could not be undone: {}", failure->what(), fmt::join(undo_failures, "; "))}
         .with_remedy("reboot the node; the driver is activated afresh at boot");
 }
 
@@ -18,7 +19,8 @@ Outcome Transaction::run(const Observer& before_apply) {
     for (std::size_t i = 0; i < steps_.size(); ++i) {
         try {
             before_apply(*steps_[i]);
-            if (attempting(steps_[i]->name(), [&] { return steps_[i]->apply(); })) outcome.changed.emplace_back(steps_[i]->name());
+            if (attempting(steps_[i]->name(), [&] { return steps_[i]->apply(); }))
+                outcome.changed.emplace_back(steps_[i]->name());
         } catch (const Error& failure) {
             outcome.failure = failure;
             outcome.undo_failures = undo_from(i);

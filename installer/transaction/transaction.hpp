@@ -30,8 +30,8 @@ public:
     /// Told of every step before it applies.
     using Observer = std::function<void(const Step&)>;
 
-    /// All `prepare` before any `apply`. On failure undo runs backwards, starting with the failed step, which may be half
-    /// done, and goes on past its own failures. @throws Error when a `prepare` refuses: nothing was touched
+    /// All `prepare` before any `apply`. On failure undo runs backwards, starting with the failed step, which may be
+    /// half done, and goes on past its own failures. @throws Error when a `prepare` refuses: nothing was touched
     [[nodiscard]] Outcome run(const Observer& before_apply);
 
 private:

@@ -24,7 +24,8 @@ ordered_json activation_json(std::string_view result, const LocalState& local, c
 }
 
 /// Nothing that is installed fits: a degraded node, which at boot is an answer and otherwise a failure.
-ExitCode nothing_fits(const ActivateOptions& options, Services& services, const Store& store, const LocalState& local, const Config& config, Report& report) {
+ExitCode nothing_fits(const ActivateOptions& options, Services& services, const Store& store, const LocalState& local,
+                      const Config& config, Report& report) {
     const DriverState state = observe(services, store, local, config, nullptr);
     if (!options.dry_run) write_runtime_state(services, local, state, std::nullopt);
     const bool no_device = state.word == StateWord::no_device;
@@ -40,7 +41,8 @@ ExitCode tell(const LocalState& local, const Activation& activation, Report& rep
     const std::string path = local.selection.pair->path();
     switch (activation.result) {
         case Activation::Result::nothing_to_do:
-            report.result(activation_json("nothing-to-do", local, activation), fmt::format("{} is active already, nothing to do\n", path));
+            report.result(activation_json("nothing-to-do", local, activation),
+                          fmt::format("{} is active already, nothing to do\n", path));
             return ExitCode::ok;
         case Activation::Result::changed:
             report.result(activation_json("changed", local, activation),
@@ -51,7 +53,8 @@ ExitCode tell(const LocalState& local, const Activation& activation, Report& rep
                           fmt::format("{} is current; there is no GPU, so nothing is loaded\n", path));
             return ExitCode::ok;
         case Activation::Result::at_reboot:
-            report.result(activation_json("at-reboot", local, activation), fmt::format("{} takes over at the next boot\n", path));
+            report.result(activation_json("at-reboot", local, activation),
+                          fmt::format("{} takes over at the next boot\n", path));
             return ExitCode::at_reboot;
     }
     return ExitCode::failed;
@@ -81,20 +84,23 @@ void refuse_if_in_use(const HostFacts& facts, const DriverManifest& manifest) {
 ExitCode run_activate(const ActivateOptions& options, Services& services, Report& report) {
     if (!options.dry_run) require_root(services, "activate");
     require_host_kernel(services, "activate");
-    const Config config = load_config(services.root, options.overrides, options.boot ? Strictness::boot : Strictness::interactive);
+    const Config config =
+        load_config(services.root, options.overrides, options.boot ? Strictness::boot : Strictness::interactive);
     for (const std::string& warning : config.warnings) report.warn(warning);
     Store store{services.root};
     std::optional<Lock> lock;
-    if (!options.dry_run) lock = take_lock(services, store, "activate");
+    if (!options.dry_run) lock.emplace(take_lock(services, store, "activate"));
     std::vector<std::string> warnings;
     const LocalState local = read_local_state(services, store, config, warnings);
     for (const std::string& warning : warnings) report.warn(warning);
     if (!local.selection.pair) return nothing_fits(options, services, store, local, config, report);
     report.note(explain(local.selection, local.facts.kernel_release));
     if (options.dry_run) {
-        const auto steps = describe_activation(services, store, local, config, store.read_manifest(*local.selection.pair));
-        report.result({{"schema", 1}, {"result", "dry-run"}, {"generation", local.selection.pair->path()}, {"steps", steps}},
-                      steps.empty() ? std::string{"nothing to do\n"} : fmt::format("{}\n", fmt::join(steps, "\n")));
+        const auto steps =
+            describe_activation(services, store, local, config, store.read_manifest(*local.selection.pair));
+        report.result(
+            {{"schema", 1}, {"result", "dry-run"}, {"generation", local.selection.pair->path()}, {"steps", steps}},
+            steps.empty() ? std::string{"nothing to do\n"} : fmt::format("{}\n", fmt::join(steps, "\n")));
         return ExitCode::ok;
     }
     try {
@@ -118,7 +124,8 @@ ExitCode run_deactivate(const DeactivateOptions& options, Services& services, Re
     const Lock lock = take_lock(services, store, "deactivate");
     if (options.boot) {
         services.exposure.remove();
-        report.result({{"schema", 1}, {"result", "detached"}}, "the driver's libraries are detached; modules stay loaded\n");
+        report.result({{"schema", 1}, {"result", "detached"}},
+                      "the driver's libraries are detached; modules stay loaded\n");
         return ExitCode::ok;
     }
     std::vector<std::string> warnings;
@@ -127,16 +134,20 @@ ExitCode run_deactivate(const DeactivateOptions& options, Services& services, Re
     if (current) {
         const DriverManifest manifest = store.read_manifest(*current);
         refuse_if_in_use(local.facts, manifest);
-        for (auto module = manifest.modules.rbegin(); module != manifest.modules.rend(); ++module) services.modules.unload(module->name);
-        if (is_ours_or_unset(local.facts.firmware_path) && !local.facts.firmware_path.empty()) set_firmware_path(services.root, "");
+        for (auto module = manifest.modules.rbegin(); module != manifest.modules.rend(); ++module)
+            services.modules.unload(module->name);
+        if (is_ours_or_unset(local.facts.firmware_path) && !local.facts.firmware_path.empty())
+            set_firmware_path(services.root, "");
         services.nodes.remove(manifest.device_nodes);
     }
     services.exposure.remove();
     local.facts = services.read_facts();
-    const DriverState state{local.facts.gpus.empty() ? StateWord::no_device : StateWord::degraded, DegradedBecause::not_active,
-                            "deactivated by the operator"};
+    const DriverState state{local.facts.gpus.empty() ? StateWord::no_device : StateWord::degraded,
+                            DegradedBecause::not_active, "deactivated by the operator"};
     write_runtime_state(services, local, state, std::nullopt);
-    report.result({{"schema", 1}, {"result", "deactivated"}, {"generation", current ? ordered_json(current->path()) : ordered_json(nullptr)}},
+    report.result({{"schema", 1},
+                   {"result", "deactivated"},
+                   {"generation", current ? ordered_json(current->path()) : ordered_json(nullptr)}},
                   "the driver is out of force; its generations stay installed\n");
     return ExitCode::ok;
 }

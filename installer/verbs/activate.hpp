@@ -9,7 +9,7 @@ namespace overdrive {
 
 struct ActivateOptions {
     Overrides overrides;
-    bool boot = false;     ///< called by nvidia.service: local state only; a degraded node is reported, not failed
+    bool boot = false;  ///< called by nvidia.service: local state only; a degraded node is reported, not failed
     bool dry_run = false;
 };
 

@@ -13,7 +13,8 @@ namespace overdrive {
 
 namespace {
 
-ExposurePlan exposure_plan(Services& services, const Store& store, const HostFacts& facts, const Config& config, const DriverManifest& manifest) {
+ExposurePlan exposure_plan(Services& services, const Store& store, const HostFacts& facts, const Config& config,
+                           const DriverManifest& manifest) {
     const OsProfile& profile = profile_for(facts.os_release.id());
     const bool overlay = choose_mode(profile, facts, config.exposure) == ExposureMode::overlay;
     return plan_exposure(profile, facts, manifest, store.generation_path(manifest.pair()), config.exposure,
@@ -21,7 +22,8 @@ ExposurePlan exposure_plan(Services& services, const Store& store, const HostFac
 }
 
 /// What undo puts back: the plan of the generation that `current` named before.
-std::optional<ExposurePlan> previous_plan(Services& services, const Store& store, const LocalState& local, const Config& config) {
+std::optional<ExposurePlan> previous_plan(Services& services, const Store& store, const LocalState& local,
+                                          const Config& config) {
     if (!local.current || local.current == local.selection.pair) return std::nullopt;
     try {
         const DriverManifest manifest = store.read_manifest(*local.current);
@@ -44,22 +46,25 @@ void note_last_good(Store& store, const LocalState& local) {
 
 }  // namespace
 
-std::vector<std::string> describe_activation(Services& services, const Store& store, const LocalState& local, const Config& config,
-                                             const DriverManifest& manifest) {
+std::vector<std::string> describe_activation(Services& services, const Store& store, const LocalState& local,
+                                             const Config& config, const DriverManifest& manifest) {
     std::vector<std::string> steps;
     if (local.current != manifest.pair()) steps.push_back(fmt::format("point 'current' at {}", manifest.pair().path()));
     if (local.facts.gpus.empty()) return steps;
     for (const ModuleSpec& module : manifest.modules) {
-        if (module.autoload && local.facts.loaded(module.name) == nullptr) steps.push_back(fmt::format("load {}", module.path));
+        if (module.autoload && local.facts.loaded(module.name) == nullptr)
+            steps.push_back(fmt::format("load {}", module.path));
     }
     const ExposurePlan plan = exposure_plan(services, store, local.facts, config, manifest);
     if (services.exposure.inspect(plan) != Exposure::State::healthy) {
-        steps.push_back(plan.mode == ExposureMode::overlay
-                            ? fmt::format("lay {} libraries over {} (read-only overlay)", plan.libraries.size(), plan.target)
-                            : fmt::format("name {} to the linker", plan.library_directory));
+        steps.push_back(
+            plan.mode == ExposureMode::overlay
+                ? fmt::format("lay {} libraries over {} (read-only overlay)", plan.libraries.size(), plan.target)
+                : fmt::format("name {} to the linker", plan.library_directory));
         steps.push_back(fmt::format("link {} programs into {}", plan.programs.size(), plan.program_directory));
     }
-    for (const std::string& node : services.nodes.missing(manifest.device_nodes)) steps.push_back(fmt::format("make {}", node));
+    for (const std::string& node : services.nodes.missing(manifest.device_nodes))
+        steps.push_back(fmt::format("make {}", node));
     return steps;
 }
 
@@ -70,7 +75,8 @@ Activation activate_selected(Services& services, Store& store, const Config& con
     Activation activation;
 
     if (local.facts.driver_version && *local.facts.driver_version != manifest.driver_version) {
-        report.warn(fmt::format("driver {} is loaded; {} takes over at the next boot", *local.facts.driver_version, pair.path()));
+        report.warn(fmt::format("driver {} is loaded; {} takes over at the next boot", *local.facts.driver_version,
+                                pair.path()));
         activation.result = Activation::Result::at_reboot;
         activation.state = observe(services, store, local, config, &manifest);
         write_runtime_state(services, local, activation.state, std::nullopt);
@@ -80,15 +86,17 @@ Activation activate_selected(Services& services, Store& store, const Config& con
     std::vector<std::unique_ptr<Step>> steps;
     const bool no_device = local.facts.gpus.empty();
     if (!no_device) {
-        steps.push_back(std::make_unique<LoadModules>(services.root, services.modules, local.facts, manifest, generation));
+        steps.push_back(
+            std::make_unique<LoadModules>(services.root, services.modules, local.facts, manifest, generation));
     }
     steps.push_back(std::make_unique<PointCurrent>(store, pair));
     if (!no_device) {
-        steps.push_back(std::make_unique<Expose>(services.exposure, exposure_plan(services, store, local.facts, config, manifest),
+        steps.push_back(std::make_unique<Expose>(services.exposure,
+                                                 exposure_plan(services, store, local.facts, config, manifest),
                                                  previous_plan(services, store, local, config)));
         steps.push_back(std::make_unique<MakeNodes>(services.nodes, manifest.device_nodes));
-        steps.push_back(std::make_unique<VerifyDriver>(services.read_facts, services.nodes, services.processes, manifest, generation,
-                                                       config.nvidia_smi));
+        steps.push_back(std::make_unique<VerifyDriver>(services.read_facts, services.nodes, services.processes,
+                                                       manifest, generation, config.nvidia_smi));
     }
     const auto note_outcome = [&](const std::optional<std::string>& failure) {
         local.facts = services.read_facts();

@@ -28,7 +28,8 @@ struct Activation {
 Activation activate_selected(Services& services, Store& store, const Config& config, LocalState local, Report& report);
 
 /// The steps of an activation in words, for --dry-run.
-[[nodiscard]] std::vector<std::string> describe_activation(Services& services, const Store& store, const LocalState& local, const Config& config,
+[[nodiscard]] std::vector<std::string> describe_activation(Services& services, const Store& store,
+                                                           const LocalState& local, const Config& config,
                                                            const DriverManifest& manifest);
 
 }  // namespace overdrive

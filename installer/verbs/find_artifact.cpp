@@ -50,12 +50,14 @@ std::vector<std::string> nearest(std::vector<Pair> pairs, const DriverWish& wish
     std::vector<std::string> names;
     for (const Pair& pair : pairs) {
         const std::string name = pair.path();
-        if (names.size() < kMostNamed && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        if (names.size() < kMostNamed && std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(name);
     }
     return names;
 }
 
-[[noreturn]] void fail(const Misses& misses, const DriverWish& wish, const std::string& os_key, const HostFacts& facts) {
+[[noreturn]] void fail(const Misses& misses, const DriverWish& wish, const std::string& os_key,
+                       const HostFacts& facts) {
     if (!misses.unreachable.empty()) {
         std::string message = fmt::format("{}", fmt::join(misses.unreachable, "; "));
         if (!misses.without.empty()) message += fmt::format("; no driver in {}", fmt::join(misses.without, ", "));
@@ -64,11 +66,12 @@ std::vector<std::string> nearest(std::vector<Pair> pairs, const DriverWish& wish
     }
     const std::vector<std::string> names = nearest(misses.seen, wish, os_key);
     throw Error{Errc::no_artifact,
-                fmt::format("there is no driver {} for {} (kernel {}) in {}; {}", wish.text, os_key, facts.kernel_release,
-                            fmt::join(misses.without, ", "),
+                fmt::format("there is no driver {} for {} (kernel {}) in {}; {}", wish.text, os_key,
+                            facts.kernel_release, fmt::join(misses.without, ", "),
                             names.empty() ? std::string{"nothing near it is there either"}
                                           : fmt::format("the nearest are {}", fmt::join(names, ", ")))}
-        .with_remedy("build it with 'builder-images/build', wish for another driver, or boot an OS release that has one");
+        .with_remedy(
+            "build it with 'builder-images/build', wish for another driver, or boot an OS release that has one");
 }
 
 }  // namespace
@@ -79,7 +82,8 @@ std::string oci_architecture(std::string_view machine) {
     return std::string{machine};
 }
 
-FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts, const std::string& os_key, Report& report) {
+FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts, const std::string& os_key,
+                            Report& report) {
     const auto wish = config.wish();
     if (!wish) {
         throw Error{Errc::config, "no driver is wished for"}.with_remedy(
@@ -87,7 +91,8 @@ FoundArtifact find_artifact(Services& services, const Config& config, const Host
     }
     if (config.sources.empty()) {
         throw Error{Errc::config, "no source is configured"}.with_remedy(
-            "write sources = [\"docker://REGISTRY/overdrive/nvidia-{os_id}\"] into /etc/overdrive/config.toml, or use '--source'");
+            "write sources = [\"docker://REGISTRY/overdrive/nvidia-{os_id}\"] into /etc/overdrive/config.toml, or use "
+            "'--source'");
     }
     Misses misses;
     for (const std::string& name : config.sources) {

@@ -24,7 +24,7 @@ struct FoundArtifact {
 /// computed tag; a branch takes the newest of the branch among the source's tags.
 /// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named;
 ///         unreachable: none had it and at least one did not answer, each failure is named
-[[nodiscard]] FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts, const std::string& os_key,
-                                          Report& report);
+[[nodiscard]] FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts,
+                                          const std::string& os_key, Report& report);
 
 }  // namespace overdrive

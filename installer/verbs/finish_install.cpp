@@ -31,24 +31,29 @@ bool nothing_happened(const Installed& installed, const Ending& ending) {
 
 std::string text_of(const Installed& installed, const Ending& ending) {
     const std::string path = installed.pair.path();
-    if (nothing_happened(installed, ending)) return fmt::format("{} is installed and active already, nothing to do\n", path);
+    if (nothing_happened(installed, ending))
+        return fmt::format("{} is installed and active already, nothing to do\n", path);
     std::string text;
     if (installed.fetched) {
         text = fmt::format("{} is installed from {}", path, installed.reference);
-        if (installed.bytes_downloaded > 0) text += fmt::format(" ({} downloaded)", human_bytes(installed.bytes_downloaded));
+        if (installed.bytes_downloaded > 0)
+            text += fmt::format(" ({} downloaded)", human_bytes(installed.bytes_downloaded));
         if (installed.reused_user_space) text += ", user space reused from an installed driver";
         text += "\n";
     }
     if (ending.restart_queued) return text + "nvidia.service activates it now\n";
     if (!ending.activation) return text + "it takes effect at the next boot or with 'overdrive activate'\n";
-    if (ending.activation->result == Activation::Result::at_reboot) return text + fmt::format("{} takes over at the next boot\n", path);
+    if (ending.activation->result == Activation::Result::at_reboot)
+        return text + fmt::format("{} takes over at the next boot\n", path);
     return text + ending.activation->state.text() + "\n";
 }
 
 ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode code) {
     const bool has_state = ending.activation.has_value();
     return {{"schema", 1},
-            {"result", nothing_happened(installed, ending) ? "nothing-to-do" : code == ExitCode::at_reboot ? "at-reboot" : "installed"},
+            {"result", nothing_happened(installed, ending) ? "nothing-to-do"
+                       : code == ExitCode::at_reboot       ? "at-reboot"
+                                                           : "installed"},
             {"generation", installed.pair.path()},
             {"fetched", installed.fetched},
             {"reference", installed.reference},
@@ -74,10 +79,12 @@ Activation activate(Services& services, Store& store, const Config& config, cons
 
 void require_fit(const DriverManifest& manifest, const HostFacts& facts, const std::string& os_key) {
     const auto refuse = [](std::string_view what, std::string_view artifact, std::string_view host) {
-        throw Error{Errc::incomplete_artifact, fmt::format("the artifact is for {} {}, this host has {}", what, artifact, host)};
+        throw Error{Errc::incomplete_artifact,
+                    fmt::format("the artifact is for {} {}, this host has {}", what, artifact, host)};
     };
     if (manifest.architecture != facts.architecture) refuse("architecture", manifest.architecture, facts.architecture);
-    if (manifest.kernel_release != facts.kernel_release) refuse("kernel", manifest.kernel_release, facts.kernel_release);
+    if (manifest.kernel_release != facts.kernel_release)
+        refuse("kernel", manifest.kernel_release, facts.kernel_release);
     if (manifest.os_key != os_key) refuse("OS key", manifest.os_key, os_key);
     if (manifest.build_id && facts.kernel_build_id && manifest.build_id != facts.kernel_build_id) {
         refuse("kernel build", *manifest.build_id, *facts.kernel_build_id);
@@ -100,17 +107,18 @@ void record_installed(Store& store, const Config& config, const Pair& pair) {
     if (record != before) store.save_record(record);
 }
 
-ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config, const Installed& installed,
-                        Lock lock, Report& report) {
+ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                        const Installed& installed, Lock lock, Report& report) {
     Ending ending;
-    if (copy_own_program(services, report)) ending.program_changed = adopt_program(services, services.program.version, report);
+    if (copy_own_program(services, report))
+        ending.program_changed = adopt_program(services, services.program.version, report);
     if (!options.no_units) {
         Record record = store.load_record().value_or(Record{});
         const Record before = record;
         ending.units_changed = install_units(services, config, record, report);
         if (record != before) store.save_record(record);
     }
-    const bool here = services.root.path() == "/";
+    const bool here = !services.program.in_container;
     if (options.unit) {
         ending.restart_queued = installed.fetched;
     } else if (here && !options.no_activate) {

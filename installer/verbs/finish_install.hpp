@@ -26,7 +26,7 @@ void record_installed(Store& store, const Config& config, const Pair& pair);
 
 /// What follows the commit point: the program, the units, the activation, nvidia.service. Each is idempotent.
 /// @param lock given up before systemd is asked to start what takes it
-ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config, const Installed& installed,
-                        Lock lock, Report& report);
+ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                        const Installed& installed, Lock lock, Report& report);
 
 }  // namespace overdrive

@@ -18,7 +18,8 @@ namespace {
 using nlohmann::ordered_json;
 
 bool comes_from_own_image(const InstallOptions& options, const Services& services) {
-    return services.program.in_container && !services.program.image_directory.empty() && options.overrides.sources.empty();
+    return services.program.in_container && !services.program.image_directory.empty() &&
+           options.overrides.sources.empty();
 }
 
 std::uint64_t driver_bytes(const ResolvedArtifact& artifact) {
@@ -29,18 +30,22 @@ std::uint64_t driver_bytes(const ResolvedArtifact& artifact) {
     return bytes;
 }
 
-ExitCode tell_plan(Services& services, const Store& store, const Config& config, const FoundArtifact& found, bool installed,
-                   Report& report) {
+ExitCode tell_plan(Services& services, const Store& store, const Config& config, const FoundArtifact& found,
+                   bool installed, Report& report) {
     const std::string path = found.pair.path();
     std::vector<std::string> steps;
     if (!installed) {
-        steps.push_back(fmt::format("fetch {} ({} at most)", found.artifact.reference, human_bytes(driver_bytes(found.artifact))));
-        steps.push_back(fmt::format("verify its signature and every byte, unpack to {}", store.generation_path(found.pair)));
+        steps.push_back(
+            fmt::format("fetch {} ({} at most)", found.artifact.reference, human_bytes(driver_bytes(found.artifact))));
+        steps.push_back(
+            fmt::format("verify its signature and every byte, unpack to {}", store.generation_path(found.pair)));
     }
     std::string text;
     for (const std::string& step : steps) text += step + "\n";
-    text += installed ? fmt::format("{} is installed; 'overdrive activate --dry-run' tells what activating it would change\n", path)
-                      : std::string{"then install the units and activate it\n"};
+    text += installed
+                ? fmt::format("{} is installed; 'overdrive activate --dry-run' tells what activating it would change\n",
+                              path)
+                : std::string{"then install the units and activate it\n"};
     static_cast<void>(services);
     static_cast<void>(config);
     report.result({{"schema", 1},
@@ -56,35 +61,38 @@ ExitCode tell_plan(Services& services, const Store& store, const Config& config,
 }
 
 /// Fetches and publishes what is not installed yet.
-Installed bring(const InstallOptions& options, Services& services, Store& store, const Config& config, FoundArtifact& found,
-                const HostFacts& facts, Report& report) {
+Installed bring(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                FoundArtifact& found, const HostFacts& facts, Report& report) {
     Installed installed{.pair = found.pair, .reference = found.artifact.reference, .signed_by = {}};
     if (const auto there = store.find_generation(found.pair)) {
         // The lower directory of a live overlay must never change under it: the installed build stays.
         if (there->manifest_digest && *there->manifest_digest != found.artifact.manifest_digest) {
-            report.warn(fmt::format("{} has another build of {} ({}) than the installed one ({}); the installed one stays",
-                                    found.source->name(), found.pair.path(), found.artifact.manifest_digest.text(),
-                                    there->manifest_digest->text()));
+            report.warn(
+                fmt::format("{} has another build of {} ({}) than the installed one ({}); the installed one stays",
+                            found.source->name(), found.pair.path(), found.artifact.manifest_digest.text(),
+                            there->manifest_digest->text()));
         }
         return installed;
     }
     Staging staging = store.make_staging();
     std::string trusted;
     const FetchResult fetched = attempting(fmt::format("fetch {}", found.artifact.reference), [&] {
-        return fetch_artifact(*found.source, found.artifact, staging, store, services.progress,
-                              [&](const DriverManifest& manifest, const std::string& json, const std::optional<std::string>& signature) {
-                                  require_fit(manifest, facts, found.pair.os_key);
-                                  if (manifest.driver != found.pair.driver) {
-                                      throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
-                                                                                  manifest.driver.text(), found.pair.driver.text())};
-                                  }
-                                  const TrustResult trust = require_trust(services, config, options.overrides, json, signature);
-                                  installed.signed_by = trust.signed_by;
-                                  report.note(trust.reason);
-                              });
+        return fetch_artifact(
+            *found.source, found.artifact, staging, store, services.progress,
+            [&](const DriverManifest& manifest, const std::string& json, const std::optional<std::string>& signature) {
+                require_fit(manifest, facts, found.pair.os_key);
+                if (manifest.driver != found.pair.driver) {
+                    throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
+                                                                manifest.driver.text(), found.pair.driver.text())};
+                }
+                const TrustResult trust = require_trust(services, config, options.overrides, json, signature);
+                installed.signed_by = trust.signed_by;
+                report.note(trust.reason);
+            });
     });
     report.note(fmt::format("publishing {}", found.pair.path()));
-    store.publish(std::move(staging), describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall()));
+    store.publish(std::move(staging),
+                  describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall()));
     installed.fetched = true;
     installed.bytes_downloaded = fetched.bytes_downloaded;
     installed.reused_user_space = fetched.reused_user_space;
@@ -96,7 +104,8 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
     FoundArtifact found = find_artifact(services, config, facts, key, report);
     Store store{services.root};
-    if (options.dry_run) return tell_plan(services, store, config, found, store.find_generation(found.pair).has_value(), report);
+    if (options.dry_run)
+        return tell_plan(services, store, config, found, store.find_generation(found.pair).has_value(), report);
     Lock lock = take_lock(services, store, "install");
     store.remove_stale_staging();
     const Installed installed = bring(options, services, store, config, found, facts, report);
@@ -105,11 +114,12 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
 }
 
 ExitCode nothing_to_update(const std::string& why, const LocalState& local, Report& report) {
-    report.result({{"schema", 1},
-                   {"result", "nothing-to-do"},
-                   {"generation", local.selection.pair ? ordered_json(local.selection.pair->path()) : ordered_json(nullptr)},
-                   {"why", why}},
-                  why + ", nothing to do\n");
+    report.result(
+        {{"schema", 1},
+         {"result", "nothing-to-do"},
+         {"generation", local.selection.pair ? ordered_json(local.selection.pair->path()) : ordered_json(nullptr)},
+         {"why", why}},
+        why + ", nothing to do\n");
     return ExitCode::ok;
 }
 
@@ -119,13 +129,15 @@ ExitCode run_install(const InstallOptions& options, Services& services, Report& 
     if (!options.dry_run) require_root(services, "install");
     Config config = load_config(services.root, options.overrides, Strictness::interactive);
     if (options.staged) return install_staged(options, services, std::move(config), report);
-    if (comes_from_own_image(options, services)) return install_from_image(options, services, std::move(config), report);
+    if (comes_from_own_image(options, services))
+        return install_from_image(options, services, std::move(config), report);
     return install_from_sources(options, services, config, report);
 }
 
 ExitCode run_update(const InstallOptions& options, Services& services, Report& report) {
     if (!options.dry_run) require_root(services, "update");
-    Config config = load_config(services.root, options.overrides, options.unit ? Strictness::boot : Strictness::interactive);
+    Config config =
+        load_config(services.root, options.overrides, options.unit ? Strictness::boot : Strictness::interactive);
     for (const std::string& warning : config.warnings) report.warn(warning);
     const Store store{services.root};
     std::vector<std::string> warnings;

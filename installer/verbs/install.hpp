@@ -13,16 +13,16 @@ namespace overdrive {
 struct InstallOptions {
     Overrides overrides;
     bool dry_run = false;
-    bool no_activate = false;           ///< publish and record only
-    bool no_units = false;              ///< leave systemd alone
-    bool unit = false;                  ///< called by nvidia-update.service: restarts nvidia.service without waiting for it
+    bool no_activate = false;  ///< publish and record only
+    bool no_units = false;     ///< leave systemd alone
+    bool unit = false;         ///< called by nvidia-update.service: restarts nvidia.service without waiting for it
     std::optional<std::string> staged;  ///< on the host, for a container run: publish this staging directory
 };
 
 /// Brings the wanted driver for this kernel to the host and puts it in force.
 ///
-/// In a container with the host at --root the artifact is the image itself and the change is made by a transient unit on
-/// the host, so that the container may die at any time.
+/// In a container with the host at --root the artifact is the image itself and the change is made by a transient unit
+/// on the host, so that the container may die at any time.
 ExitCode run_install(const InstallOptions& options, Services& services, Report& report);
 
 /// Like install, but does nothing when the wanted pair is installed already, or when the configuration holds.

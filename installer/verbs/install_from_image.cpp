@@ -32,35 +32,45 @@ void require_wanted(Config& config, const DriverManifest& manifest) {
     if (!wish) {
         config.driver = DriverWish::parse(manifest.driver.text());
     } else if (!wish->allows(manifest.driver)) {
-        throw Error{Errc::config, fmt::format("the configuration wants driver {}, this image holds {}", wish->text, manifest.driver.text())}
-            .with_remedy(fmt::format("run the image of driver {}, or name '{}' on the command line to install this one", wish->text,
-                                     manifest.driver.text()));
+        throw Error{Errc::config, fmt::format("the configuration wants driver {}, this image holds {}", wish->text,
+                                              manifest.driver.text())}
+            .with_remedy(fmt::format("run the image of driver {}, or name '{}' on the command line to install this one",
+                                     wish->text, manifest.driver.text()));
     }
 }
 
 void require_image_fits(const DriverManifest& manifest, const HostFacts& facts, const std::string& os_key) {
-    if (manifest.kernel_release == facts.kernel_release && manifest.os_key == os_key && manifest.architecture == facts.architecture) return;
-    throw Error{Errc::no_artifact, fmt::format("this image is for {} (kernel {}), the host runs {} (kernel {})", manifest.pair().path(),
-                                               manifest.kernel_release, os_key, facts.kernel_release)}
+    if (manifest.kernel_release == facts.kernel_release && manifest.os_key == os_key &&
+        manifest.architecture == facts.architecture)
+        return;
+    throw Error{Errc::no_artifact,
+                fmt::format("this image is for {} (kernel {}), the host runs {} (kernel {})", manifest.pair().path(),
+                            manifest.kernel_release, os_key, facts.kernel_release)}
         .with_remedy(fmt::format("run the image with the tag '{}'", tag_of({manifest.driver, os_key})));
 }
 
 ExitCode tell_plan(const DriverManifest& manifest, bool installed, Report& report) {
     const std::string path = manifest.pair().path();
-    report.result({{"schema", 1}, {"result", "dry-run"}, {"generation", path}, {"installed", installed}, {"source", "this image"}},
-                  installed ? fmt::format("{} is installed already; it would be activated\n", path)
-                            : fmt::format("would copy {} from this image to /opt/nvidia/{} and activate it on the host\n", path, path));
+    report.result(
+        {{"schema", 1},
+         {"result", "dry-run"},
+         {"generation", path},
+         {"installed", installed},
+         {"source", "this image"}},
+        installed
+            ? fmt::format("{} is installed already; it would be activated\n", path)
+            : fmt::format("would copy {} from this image to /opt/nvidia/{} and activate it on the host\n", path, path));
     return ExitCode::ok;
 }
 
 /// Hands over to the host. Whatever happens to us now, the unit finishes what it began.
-ExitCode run_on_host(const InstallOptions& options, Services& services, const std::string& program, const std::string& staged,
-                     const Pair& pair, Report& report) {
+ExitCode run_on_host(const InstallOptions& options, Services& services, const std::string& program,
+                     const std::string& staged, const Pair& pair, Report& report) {
     RelayReader relay{services.root, fmt::format("{}-{}", getpid(), services.clock.wall().count())};
     UnitManager::TransientUnit unit{.name = fmt::format("overdrive-install-{}.service", relay.id()),
                                     .description = fmt::format("overdrive: install {}", pair.path()),
-                                    .arguments = {program + "/bin/overdrive", "--root", "/", "--relay", relay.path(), "install",
-                                                  pair.driver.text(), "--staged", staged}};
+                                    .arguments = {program + "/bin/overdrive", "--root", "/", "--relay", relay.path(),
+                                                  "install", pair.driver.text(), "--staged", staged}};
     if (options.no_activate) unit.arguments.emplace_back("--no-activate");
     if (options.no_units) unit.arguments.emplace_back("--no-units");
     if (options.overrides.exposure) {
@@ -72,22 +82,24 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
     relay.pass_on(report);
     relay.finish(report);  // throws the failure that the host told
     if (ended.exit_code != 0 && ended.exit_code != static_cast<int>(ExitCode::at_reboot)) {
-        throw Error{Errc::service_manager, fmt::format("{} ended with {} ({})", unit.name, ended.exit_code, ended.result)}.with_remedy(
-            fmt::format("'journalctl -u {}' on the host says why", unit.name));
+        throw Error{Errc::service_manager,
+                    fmt::format("{} ended with {} ({})", unit.name, ended.exit_code, ended.result)}
+            .with_remedy(fmt::format("'journalctl -u {}' on the host says why", unit.name));
     }
     return static_cast<ExitCode>(ended.exit_code);
 }
 
-ExitCode leave_pending(Services& services, Store& store, const Config& config, Staging staging, const FetchResult& fetched,
-                       Report& report) {
+ExitCode leave_pending(Services& services, Store& store, const Config& config, Staging staging,
+                       const FetchResult& fetched, Report& report) {
     const Pair pair = fetched.manifest.pair();
     store.publish(std::move(staging), describe_generation(fetched, nullptr, "image", services.clock.wall()));
     record_installed(store, config, pair);
     adopt_program(services, services.program.version, report);
-    const std::string command = fmt::format("{}/current/bin/overdrive install {} --staged {}", kProgramRoot, pair.driver.text(),
-                                            kAlreadyInstalled);
+    const std::string command = fmt::format("{}/current/bin/overdrive install {} --staged {}", kProgramRoot,
+                                            pair.driver.text(), kAlreadyInstalled);
     report.result({{"schema", 1}, {"result", "at-reboot"}, {"generation", pair.path()}, {"host_command", command}},
-                  fmt::format("{} is installed; systemd cannot be reached from here, so run this on the host:\n  {}\n", pair.path(), command));
+                  fmt::format("{} is installed; systemd cannot be reached from here, so run this on the host:\n  {}\n",
+                              pair.path(), command));
     return ExitCode::at_reboot;
 }
 
@@ -115,10 +127,12 @@ ExitCode install_from_image(const InstallOptions& options, Services& services, C
         return run_on_host(options, services, *program, kAlreadyInstalled, manifest.pair(), report);
     }
     Staging staging = store.make_staging();
-    const FetchResult fetched = copy_unpacked(image, staging, store, services.progress, [&](const DriverManifest& found, const std::string& json, const std::optional<std::string>& signature) {
-        require_fit(found, facts, key);
-        report.note(require_trust(services, config, options.overrides, json, signature).reason);
-    });
+    const FetchResult fetched = copy_unpacked(
+        image, staging, store, services.progress,
+        [&](const DriverManifest& found, const std::string& json, const std::optional<std::string>& signature) {
+            require_fit(found, facts, key);
+            report.note(require_trust(services, config, options.overrides, json, signature).reason);
+        });
     if (!services.units.reachable()) return leave_pending(services, store, config, std::move(staging), fetched, report);
     const std::string staged = staging.id();
     staging.release();
@@ -130,14 +144,19 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
     if (!options.overrides.driver) throw Error{Errc::usage, "'--staged' needs the driver's name"};
     const HostFacts facts = services.read_facts();
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
-    Installed installed{.pair = {DriverId::parse(*options.overrides.driver), key}, .reference = "the image it came in", .signed_by = {}};
+    Installed installed{.pair = {DriverId::parse(*options.overrides.driver), key},
+                        .reference = "the image it came in",
+                        .signed_by = {}};
     Store store{services.root};
     Lock lock = take_lock(services, store, "install");
     if (*options.staged != kAlreadyInstalled) {
         Staging staging = store.adopt_staging(*options.staged);
         const auto json = services.root.read_file(staging.path() + "/driver.json", kMostManifestBytes);
         if (!json) throw Error{Errc::incomplete_artifact, fmt::format("'{}' holds no driver.json", staging.path())};
-        const FetchResult fetched{.manifest = DriverManifest::parse(*json), .driver_json = *json, .signature = std::nullopt, .not_reused = ""};
+        const FetchResult fetched{.manifest = DriverManifest::parse(*json),
+                                  .driver_json = *json,
+                                  .signature = std::nullopt,
+                                  .not_reused = ""};
         require_fit(fetched.manifest, facts, key);
         installed.pair = fetched.manifest.pair();
         installed.fetched = true;

@@ -25,7 +25,8 @@ void copy_tree(const Root& from, const std::string& source, const Root& to, cons
         } else if (S_ISLNK(status->st_mode)) {
             to.make_link(target_path, from.read_link(source_path).value_or(""));
         } else {
-            to.write_file(target_path, from.read_file(source_path, kMostProgramBytes).value_or(""), status->st_mode & 0755U);
+            to.write_file(target_path, from.read_file(source_path, kMostProgramBytes).value_or(""),
+                          status->st_mode & 0755U);
         }
     }
 }
@@ -55,10 +56,12 @@ std::optional<std::string> copy_own_program(Services& services, Report& report) 
 bool adopt_program(Services& services, const std::string& version, Report& report) {
     const auto installed = installed_program_version(services.root);
     if (installed && compare_versions(version, *installed) <= 0) return false;
-    if (services.root.path() == "/") {
-        const ProcessResult test = services.processes.run({.arguments = {place_of(version) + "/bin/overdrive", "--version"}, .environment = {}});
+    if (!services.program.in_container) {
+        const ProcessResult test = services.processes.run(
+            {.arguments = {place_of(version) + "/bin/overdrive", "--version"}, .environment = {}});
         if (test.exit_code != 0 || test.output.find(version) == std::string::npos) {
-            report.warn(fmt::format("overdrive {} failed its self-test and is not made current: {}", version, test.output));
+            report.warn(
+                fmt::format("overdrive {} failed its self-test and is not made current: {}", version, test.output));
             return false;
         }
     }

@@ -11,7 +11,8 @@ namespace overdrive {
 namespace {
 
 OwnedPath* find_owned(Record& record, const std::string& path) {
-    const auto found = std::find_if(record.owned.begin(), record.owned.end(), [&](const OwnedPath& owned) { return owned.path == path; });
+    const auto found = std::find_if(record.owned.begin(), record.owned.end(),
+                                    [&](const OwnedPath& owned) { return owned.path == path; });
     return found == record.owned.end() ? nullptr : &*found;
 }
 
@@ -22,9 +23,12 @@ bool place(const Root& root, Record& record, const HostFile& file) {
     OwnedPath* owned = find_owned(record, file.path);
     const bool same = there && sha256_hex(*there) == wanted;
     if (there && !same && (owned == nullptr || owned->sha256 != sha256_hex(*there))) {
-        throw Error{Errc::service_manager, fmt::format("'{}' exists and {}", file.path,
-                                                       owned == nullptr ? "is not ours" : "was edited since we wrote it")}
-            .with_remedy("move it away (changes belong into a drop-in of another name), then run this again; nothing was overwritten");
+        throw Error{Errc::service_manager,
+                    fmt::format("'{}' exists and {}", file.path,
+                                owned == nullptr ? "is not ours" : "was edited since we wrote it")}
+            .with_remedy(
+                "move it away (changes belong into a drop-in of another name), then run this again; nothing was "
+                "overwritten");
     }
     if (!same) {
         root.make_directories(file.path.substr(0, file.path.rfind('/')));
@@ -45,10 +49,11 @@ void make_users(Services& services, Report& report) {
                                 services.sysusers_program));
         return;
     }
-    if (services.root.path() != "/") return;
+    if (services.program.in_container) return;
     const ProcessResult made = services.processes.run({.arguments = {services.sysusers_program, "overdrive.conf"},
                                                        .environment = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}});
-    if (made.exit_code != 0) report.warn(fmt::format("systemd-sysusers ended with {}: {}", made.exit_code, made.output));
+    if (made.exit_code != 0)
+        report.warn(fmt::format("systemd-sysusers ended with {}: {}", made.exit_code, made.output));
 }
 
 }  // namespace
@@ -61,7 +66,9 @@ bool install_units(Services& services, const Config& config, Record& record, Rep
         make_users(services, report);
     }
     if (!services.units.reachable()) {
-        if (changed) report.warn("systemd cannot be reached; 'systemctl daemon-reload' and enabling the units is left to the next boot");
+        if (changed)
+            report.warn(
+                "systemd cannot be reached; 'systemctl daemon-reload' and enabling the units is left to the next boot");
         return changed;
     }
     const bool enabled = services.units.enable(services.enabled_units);

@@ -35,8 +35,9 @@ ExitCode run_list(const ListOptions& /*options*/, Services& services, Report& re
                          {"size_bytes", generation.size_bytes},
                          {"installed_at", generation.installed_at.count()},
                          {"reference", generation.reference}});
-        text += fmt::format("{} {}  {}  {}{}\n", is_current ? "*" : " ", generation.pair.path(), generation.kernel_release,
-                            human_bytes(generation.size_bytes), fits ? "" : "  (another kernel)");
+        text +=
+            fmt::format("{} {}  {}  {}{}\n", is_current ? "*" : " ", generation.pair.path(), generation.kernel_release,
+                        human_bytes(generation.size_bytes), fits ? "" : "  (another kernel)");
     }
     if (generations.empty()) text = "no driver is installed\n";
     report.result({{"schema", 1}, {"generations", array}}, text);

@@ -43,7 +43,8 @@ void mark(const Root& root, const char* file, bool there) {
 
 }  // namespace
 
-LocalState read_local_state(const Services& services, const Store& store, const Config& config, std::vector<std::string>& warnings) {
+LocalState read_local_state(const Services& services, const Store& store, const Config& config,
+                            std::vector<std::string>& warnings) {
     LocalState local;
     local.facts = services.read_facts();
     local.generations = store.list_generations();
@@ -55,15 +56,18 @@ LocalState read_local_state(const Services& services, const Store& store, const 
     }
     local.current = store.read_current();
     local.wanted = config.wish();
-    // Between updates a branch means the driver that the last install resolved it to; without any wish that driver is wanted.
-    if (local.record && local.record->desired && (!local.wanted || local.wanted->allows(local.record->desired->driver))) {
+    // Between updates a branch means the driver that the last install resolved it to; without any wish that driver is
+    // wanted.
+    if (local.record && local.record->desired &&
+        (!local.wanted || local.wanted->allows(local.record->desired->driver))) {
         local.wanted = DriverWish::parse(local.record->desired->driver.text());
     }
     local.selection = select_generation(candidates(local.generations), local.wanted, local.facts.kernel_release);
     return local;
 }
 
-DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config, const DriverManifest* manifest) {
+DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config,
+                    const DriverManifest* manifest) {
     Observation seen;
     seen.gpu_present = !local.facts.gpus.empty();
     seen.anything_installed = !local.generations.empty();
@@ -99,17 +103,18 @@ std::optional<ActivationNote> read_activation_note(const Root& root) {
 void write_runtime_state(const Services& services, const LocalState& local, const DriverState& state,
                          const std::optional<std::string>& failure) {
     services.root.make_directories(kRuntimeDirectory);
-    const ordered_json json{{"schema", kStatusSchema},
-                            {"min_reader", 1},
-                            {"state", to_string(state.word)},
-                            {"because", to_string(state.because)},
-                            {"why", state.why},
-                            {"driver", local.current ? ordered_json(local.current->driver.text()) : ordered_json(nullptr)},
-                            {"os_key", local.current ? ordered_json(local.current->os_key) : ordered_json(nullptr)},
-                            {"kernel_release", local.facts.kernel_release},
-                            {"boot_id", local.facts.boot_id},
-                            {"failure", failure ? ordered_json(*failure) : ordered_json(nullptr)},
-                            {"updated_at", services.clock.wall().count()}};
+    const ordered_json json{
+        {"schema", kStatusSchema},
+        {"min_reader", 1},
+        {"state", to_string(state.word)},
+        {"because", to_string(state.because)},
+        {"why", state.why},
+        {"driver", local.current ? ordered_json(local.current->driver.text()) : ordered_json(nullptr)},
+        {"os_key", local.current ? ordered_json(local.current->os_key) : ordered_json(nullptr)},
+        {"kernel_release", local.facts.kernel_release},
+        {"boot_id", local.facts.boot_id},
+        {"failure", failure ? ordered_json(*failure) : ordered_json(nullptr)},
+        {"updated_at", services.clock.wall().count()}};
     services.root.write_file(kStatusFile, json.dump(2) + "\n");
     const bool driver_loaded = !local.facts.gpus.empty() && local.facts.driver_version.has_value();
     mark(services.root, kDevicePresentFile, driver_loaded);

@@ -22,11 +22,13 @@ struct LocalState {
     HostFacts facts;
 };
 
-/// Reads record, generations, `current` and host facts. A damaged record is a warning: the generations speak for themselves.
+/// Reads record, generations, `current` and host facts. A damaged record is a warning: the generations speak for
+/// themselves.
 [[nodiscard]] LocalState read_local_state(const Services& services, const Store& store, const Config& config,
                                           std::vector<std::string>& warnings);
 
-/// Observes modules, exposure and nodes and judges them. @param manifest of the selected generation; nullptr when there is none
+/// Observes modules, exposure and nodes and judges them. @param manifest of the selected generation; nullptr when there
+/// is none
 [[nodiscard]] DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config,
                                   const DriverManifest* manifest);
 

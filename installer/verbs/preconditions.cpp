@@ -11,8 +11,9 @@ void require_root(const Services& services, std::string_view verb) {
 }
 
 void require_host_kernel(const Services& services, std::string_view verb) {
-    if (services.root.path() == "/") return;
-    throw Error{Errc::bad_root, fmt::format("'{}' works on the running host only, not on '{}'", verb, services.root.path())}
+    if (!services.program.in_container) return;
+    throw Error{Errc::bad_root,
+                fmt::format("'{}' works on the running host only, not on '{}'", verb, services.root.path())}
         .with_remedy("run it on the host: /opt/overdrive/current/bin/overdrive");
 }
 

@@ -22,7 +22,8 @@ void RelayReport::note(std::string_view line) { write({{"note", line}}); }
 void RelayReport::warn(std::string_view line) { write({{"warn", line}}); }
 void RelayReport::result(const ordered_json& json, std::string_view text) { write({{"result", json}, {"text", text}}); }
 void RelayReport::failure(std::string_view verb, const Error& error) {
-    write({{"failure", error.what()}, {"verb", verb}, {"reason", reason_code(error.code())}, {"remedy", error.remedy()}});
+    write(
+        {{"failure", error.what()}, {"verb", verb}, {"reason", reason_code(error.code())}, {"remedy", error.remedy()}});
 }
 
 RelayReader::RelayReader(const Root& root, std::string id)
@@ -55,7 +56,8 @@ void RelayReader::take(const std::string& line, Report& report) {
     if (json.contains("warn")) report.warn(json["warn"].get<std::string>());
     if (json.contains("result")) result_ = json;
     if (json.contains("failure")) {
-        failure_ = Error{parse_reason_code(json.value("reason", "")).value_or(Errc::service_manager), json["failure"].get<std::string>()}
+        failure_ = Error{parse_reason_code(json.value("reason", "")).value_or(Errc::service_manager),
+                         json["failure"].get<std::string>()}
                        .with_remedy(json.value("remedy", ""));
     }
 }

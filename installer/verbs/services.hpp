@@ -24,10 +24,11 @@ namespace overdrive {
 struct ProgramFacts {
     std::string version;
     bool is_root = false;
-    bool in_container = false;       ///< the host's tree is not our own `/`
-    std::string image_directory;     ///< where an unpacked artifact lies in our own `/` (`/driver`); empty when there is none
-    std::string program_directory;   ///< the bundle this program runs from; empty in a development build
-    bool interactive = false;        ///< a person reads along
+    bool in_container = false;  ///< the host's tree is not our own `/`
+    std::string
+        image_directory;  ///< where an unpacked artifact lies in our own `/` (`/driver`); empty when there is none
+    std::string program_directory;  ///< the bundle this program runs from; empty in a development build
+    bool interactive = false;       ///< a person reads along
 };
 
 /// A file that belongs on the host.

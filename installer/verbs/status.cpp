@@ -29,14 +29,19 @@ struct Screen {
 
 std::string_view to_string(Exposure::State state) {
     switch (state) {
-        case Exposure::State::absent: return "absent";
-        case Exposure::State::healthy: return "healthy";
-        case Exposure::State::stale: return "stale";
+        case Exposure::State::absent:
+            return "absent";
+        case Exposure::State::healthy:
+            return "healthy";
+        case Exposure::State::stale:
+            return "stale";
     }
     return "unknown";
 }
 
-ordered_json nullable(const std::optional<std::string>& value) { return value ? ordered_json(*value) : ordered_json(nullptr); }
+ordered_json nullable(const std::optional<std::string>& value) {
+    return value ? ordered_json(*value) : ordered_json(nullptr);
+}
 
 Screen gather(const StatusOptions& options, Services& services) {
     Screen screen;
@@ -50,8 +55,9 @@ Screen gather(const StatusOptions& options, Services& services) {
     if (screen.local.selection.pair) screen.manifest = store.read_manifest(*screen.local.selection.pair);
     screen.state = observe(services, store, screen.local, screen.config, screen.manifest ? &*screen.manifest : nullptr);
     if (screen.manifest) {
-        const ExposurePlan plan = plan_exposure(profile, facts, *screen.manifest, store.generation_path(screen.manifest->pair()),
-                                                screen.config.exposure, {});
+        const ExposurePlan plan =
+            plan_exposure(profile, facts, *screen.manifest, store.generation_path(screen.manifest->pair()),
+                          screen.config.exposure, {});
         screen.exposure = fmt::format("{} {}", to_string(plan.mode), to_string(services.exposure.inspect(plan)));
         screen.missing_nodes = services.nodes.missing(screen.manifest->device_nodes);
     } else {
@@ -80,27 +86,30 @@ ordered_json to_json(const Screen& screen) {
     for (const GenerationInfo& generation : screen.local.generations) generations.push_back(generation.pair.path());
     ordered_json gpus = ordered_json::array();
     for (const GpuFunction& gpu : facts.gpus) {
-        gpus.push_back({{"address", gpu.address}, {"device_id", fmt::format("{:04x}", gpu.device_id)}, {"driver", gpu.driver}});
+        gpus.push_back(
+            {{"address", gpu.address}, {"device_id", fmt::format("{:04x}", gpu.device_id)}, {"driver", gpu.driver}});
     }
-    return {{"schema", 1},
-            {"state", overdrive::to_string(screen.state.word)},
-            {"because", overdrive::to_string(screen.state.because)},
-            {"why", screen.state.why},
-            {"os", {{"id", facts.os_release.id()}, {"version_id", facts.os_release.version_id()}, {"key", screen.os_key}}},
-            {"kernel_release", facts.kernel_release},
-            {"architecture", facts.architecture},
-            {"gpus", gpus},
-            {"wanted_driver", screen.local.wanted ? ordered_json(screen.local.wanted->text) : ordered_json(nullptr)},
-            {"selected", screen.local.selection.pair ? ordered_json(screen.local.selection.pair->path()) : ordered_json(nullptr)},
-            {"current", screen.local.current ? ordered_json(screen.local.current->path()) : ordered_json(nullptr)},
-            {"generations", generations},
-            {"loaded_version", nullable(facts.driver_version)},
-            {"modules", modules_json(screen)},
-            {"exposure", screen.exposure},
-            {"firmware_path", facts.firmware_path},
-            {"missing_nodes", screen.missing_nodes},
-            {"daemons", {{"nvidia-persistenced", nullable(screen.persistenced)}}},
-            {"warnings", screen.warnings}};
+    return {
+        {"schema", 1},
+        {"state", overdrive::to_string(screen.state.word)},
+        {"because", overdrive::to_string(screen.state.because)},
+        {"why", screen.state.why},
+        {"os", {{"id", facts.os_release.id()}, {"version_id", facts.os_release.version_id()}, {"key", screen.os_key}}},
+        {"kernel_release", facts.kernel_release},
+        {"architecture", facts.architecture},
+        {"gpus", gpus},
+        {"wanted_driver", screen.local.wanted ? ordered_json(screen.local.wanted->text) : ordered_json(nullptr)},
+        {"selected",
+         screen.local.selection.pair ? ordered_json(screen.local.selection.pair->path()) : ordered_json(nullptr)},
+        {"current", screen.local.current ? ordered_json(screen.local.current->path()) : ordered_json(nullptr)},
+        {"generations", generations},
+        {"loaded_version", nullable(facts.driver_version)},
+        {"modules", modules_json(screen)},
+        {"exposure", screen.exposure},
+        {"firmware_path", facts.firmware_path},
+        {"missing_nodes", screen.missing_nodes},
+        {"daemons", {{"nvidia-persistenced", nullable(screen.persistenced)}}},
+        {"warnings", screen.warnings}};
 }
 
 std::string modules_text(const Screen& screen) {
@@ -124,8 +133,9 @@ std::string generations_text(const Screen& screen) {
     if (screen.local.generations.empty()) return "none";
     std::vector<std::string> parts;
     for (const GenerationInfo& generation : screen.local.generations) {
-        parts.push_back(fmt::format("{} ({}{})", generation.pair.path(), human_bytes(generation.size_bytes),
-                                    generation.kernel_release == screen.local.facts.kernel_release ? "" : ", another kernel"));
+        parts.push_back(
+            fmt::format("{} ({}{})", generation.pair.path(), human_bytes(generation.size_bytes),
+                        generation.kernel_release == screen.local.facts.kernel_release ? "" : ", another kernel"));
     }
     return fmt::format("{}", fmt::join(parts, "\n             "));
 }
@@ -133,7 +143,9 @@ std::string generations_text(const Screen& screen) {
 std::string to_text(const Screen& screen) {
     const HostFacts& facts = screen.local.facts;
     std::string text = fmt::format("{}\n\n", screen.state.text());
-    const auto row = [&text](std::string_view name, std::string_view value) { text += fmt::format("{:<13}{}\n", name, value); };
+    const auto row = [&text](std::string_view name, std::string_view value) {
+        text += fmt::format("{:<13}{}\n", name, value);
+    };
     row("OS", fmt::format("{} (key {})", facts.os_release.pretty_name(), screen.os_key));
     row("kernel", fmt::format("{} {}", facts.kernel_release, facts.architecture));
     row("GPUs", facts.gpus.empty() ? std::string{"none"} : fmt::format("{}", facts.gpus.size()));

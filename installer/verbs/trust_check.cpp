@@ -4,8 +4,8 @@
 
 namespace overdrive {
 
-TrustResult require_trust(const Services& services, const Config& config, const Overrides& overrides, const std::string& driver_json,
-                          const std::optional<std::string>& signature) {
+TrustResult require_trust(const Services& services, const Config& config, const Overrides& overrides,
+                          const std::string& driver_json, const std::optional<std::string>& signature) {
     TrustedKeys keys = load_trusted_keys(config, services.root);
     Config command_line;
     command_line.trusted_keys = overrides.keys;

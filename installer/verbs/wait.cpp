@@ -23,10 +23,13 @@ DriverState look(Services& services) {
 bool worth_waiting(const DriverState& state, bool fetched_while_waiting) {
     switch (state.because) {
         case DegradedBecause::nothing_installed:
-        case DegradedBecause::no_local_pair: return true;
+        case DegradedBecause::no_local_pair:
+            return true;
         case DegradedBecause::activation_failed:
-        case DegradedBecause::reboot_needed: return false;
-        default: return fetched_while_waiting;
+        case DegradedBecause::reboot_needed:
+            return false;
+        default:
+            return fetched_while_waiting;
     }
 }
 
@@ -39,11 +42,12 @@ ExitCode run_wait(const WaitOptions& options, Services& services, Report& report
         const DriverState state = look(services);
         nothing_fitted = nothing_fitted || state.because == DegradedBecause::nothing_installed ||
                          state.because == DegradedBecause::no_local_pair;
-        const bool satisfied = state.word != StateWord::degraded ||
-                               (options.target == "driver" && !worth_waiting(state, nothing_fitted));
+        const bool satisfied =
+            state.word != StateWord::degraded || (options.target == "driver" && !worth_waiting(state, nothing_fitted));
         if (satisfied || services.clock.steady() >= end) {
-            report.result({{"schema", 1}, {"satisfied", satisfied}, {"state", to_string(state.word)}, {"why", state.why}},
-                          fmt::format("{}\n", state.text()));
+            report.result(
+                {{"schema", 1}, {"satisfied", satisfied}, {"state", to_string(state.word)}, {"why", state.why}},
+                fmt::format("{}\n", state.text()));
             return satisfied ? ExitCode::ok : ExitCode::answer_is_no;
         }
         services.clock.sleep(std::chrono::milliseconds{500});

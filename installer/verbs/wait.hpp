@@ -10,12 +10,13 @@
 namespace overdrive {
 
 struct WaitOptions {
-    std::string target = "driver";  ///< `driver`: until there is nothing left to wait for; `ready`: until the word is ready
+    std::string target =
+        "driver";  ///< `driver`: until there is nothing left to wait for; `ready`: until the word is ready
     std::chrono::seconds timeout{120};
 };
 
-/// Waits, bounded, for the driver. For `driver` it returns at once when there is no GPU, when the driver is ready, or when
-/// nothing that could come would help (a local pair fits but is degraded for another reason).
+/// Waits, bounded, for the driver. For `driver` it returns at once when there is no GPU, when the driver is ready, or
+/// when nothing that could come would help (a local pair fits but is degraded for another reason).
 /// @return answer_is_no when the time is up
 ExitCode run_wait(const WaitOptions& options, Services& services, Report& report);
 

@@ -31,8 +31,8 @@ struct FailurePlan {
     }
 };
 
-/// A host in memory behind the ports: modules, exposure, nodes and units are fakes over one HostFacts; the file tree is a
-/// real temporary directory.
+/// A host in memory behind the ports: modules, exposure, nodes and units are fakes over one HostFacts; the file tree is
+/// a real temporary directory.
 class FakeHost {
 public:
     FakeHost() {
@@ -41,7 +41,8 @@ public:
         facts.architecture = "x86_64";
         facts.boot_id = "boot-1";
         facts.gpus = {{"0000:00:07.0", 0x1eb8, ""}};
-        facts.mounts = {{.target = "/usr", .type = "squashfs", .source = "/dev/vda", .options = "ro", .super_options = "ro"}};
+        facts.mounts = {
+            {.target = "/usr", .type = "squashfs", .source = "/dev/vda", .options = "ro", .super_options = "ro"}};
         root_dir.write("sys/module/firmware_class/parameters/path", "");
     }
 
@@ -52,7 +53,7 @@ public:
     std::map<std::string, std::string> module_versions;  ///< what loading a path's module gives
 
     struct Modules final : ModuleLoader {
-        explicit Modules(FakeHost& host) : host{host} {}
+        explicit Modules(FakeHost& owner) : host{owner} {}
         Outcome load_prerequisite(const std::string& name) override {
             host.timeline.push_back("prerequisite " + name);
             return Outcome::not_available;
@@ -69,8 +70,9 @@ public:
             return Outcome::loaded;
         }
         bool unload(const std::string& name) override {
-            const auto there = std::find_if(host.facts.modules.begin(), host.facts.modules.end(),
-                                            [&](const LoadedModule& module) { return module.name == kernel_spelling(name); });
+            const auto there =
+                std::find_if(host.facts.modules.begin(), host.facts.modules.end(),
+                             [&](const LoadedModule& module) { return module.name == kernel_spelling(name); });
             if (there == host.facts.modules.end()) return false;
             host.timeline.push_back("unload " + name);
             host.facts.modules.erase(there);
@@ -84,7 +86,7 @@ public:
     } modules{*this};
 
     struct Libraries final : Exposure {
-        explicit Libraries(FakeHost& host) : host{host} {}
+        explicit Libraries(FakeHost& owner) : host{owner} {}
         State inspect(const ExposurePlan& plan) override {
             if (!in_force) return State::absent;
             return *in_force == plan.generation ? State::healthy : State::stale;
@@ -105,7 +107,7 @@ public:
     } exposure{*this};
 
     struct Nodes final : DeviceNodes {
-        explicit Nodes(FakeHost& host) : host{host} {}
+        explicit Nodes(FakeHost& owner) : host{owner} {}
         std::vector<std::string> ensure(const std::vector<DeviceNodeSpec>& specs) override {
             const auto made = missing(specs);
             for (const std::string& path : made) {
@@ -141,7 +143,7 @@ public:
     } processes;
 
     struct Units final : UnitManager {
-        explicit Units(FakeHost& host) : host{host} {}
+        explicit Units(FakeHost& owner) : host{owner} {}
         bool reachable() override { return is_reachable; }
         void daemon_reload() override { host.timeline.emplace_back("daemon-reload"); }
         bool enable(const std::vector<std::string>& units) override {
@@ -160,7 +162,9 @@ public:
             active.erase(unit);
         }
         void queue_restart(const std::string& unit) override { host.timeline.push_back("queue restart " + unit); }
-        std::optional<std::string> active_state(const std::string& unit) override { return active.contains(unit) ? "active" : "inactive"; }
+        std::optional<std::string> active_state(const std::string& unit) override {
+            return active.contains(unit) ? "active" : "inactive";
+        }
         TransientResult run_transient(const TransientUnit& unit, const std::function<void()>& while_waiting) override {
             host.timeline.push_back("transient " + unit.arguments.front());
             transient = unit;
@@ -206,9 +210,19 @@ public:
                 .units = units,
                 .clock = clock,
                 .progress = progress,
-                .read_facts = [this] { return facts; },
+                .read_facts =
+                    [this] {
+                        facts.firmware_path =
+                            root_dir.root().read_file("sys/module/firmware_class/parameters/path").value_or("");
+                        if (facts.firmware_path == std::string(1, '\0'))
+                            facts.firmware_path.clear();  // as the kernel shows it
+                        return facts;
+                    },
                 .open_source = [this](const std::string& name, const Config& /*config*/) { return open_source(name); },
-                .unit_files = [](const Config& /*config*/) { return std::vector<HostFile>{{"/etc/systemd/system/nvidia.service", "[Unit]\n"}}; },
+                .unit_files =
+                    [](const Config& /*config*/) {
+                        return std::vector<HostFile>{{"/etc/systemd/system/nvidia.service", "[Unit]\n"}};
+                    },
                 .enabled_units = {"nvidia.service"},
                 .sysusers_program = ""};
     }

@@ -158,7 +158,10 @@ def only_downloaded(requests: Iterable[Request], blobs: dict[str, int]) -> Line:
     got = {one.path.rsplit("/", 1)[-1]: one.bytes for one in blob_paths}
     manifests = bytes_of(one for one in asked if "/manifests/" in one.path)
     found = f"{len(blob_paths)} blob(s), {sum(got.values()) / 1e6:.1f} MB, manifests {manifests} bytes"
-    return Line("only the modules layer and manifests were downloaded", "the registry's access log", found, got == blobs and manifests <= 64_000)
+    ok = got == blobs and len(blob_paths) == len(blobs) and manifests <= 64_000
+    if not ok:
+        found += "; " + " ".join(f"{one.method} {one.path[-20:]} {one.status} {one.bytes}" for one in asked)
+    return Line("only the modules layer and manifests were downloaded", "the registry's access log", found, ok)
 
 
 def nothing_downloaded(requests: Iterable[Request]) -> Line:

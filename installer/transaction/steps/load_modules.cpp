@@ -33,15 +33,16 @@ void LoadModules::prepare() {
         }
     }
     if (!is_ours_or_unset(facts_.firmware_path) && !manifest_.firmware.empty()) {
-        spdlog::warn("the kernel's firmware path is '{}' and is left alone; GSP firmware must be there", facts_.firmware_path);
+        spdlog::warn("the kernel's firmware path is '{}' and is left alone; GSP firmware must be there",
+                     facts_.firmware_path);
     }
 }
 
 bool LoadModules::apply() {
     point_firmware();
-    const bool all_loaded = std::all_of(manifest_.modules.begin(), manifest_.modules.end(), [&](const ModuleSpec& module) {
-        return !module.autoload || facts_.loaded(module.name) != nullptr;
-    });
+    const bool all_loaded = std::all_of(
+        manifest_.modules.begin(), manifest_.modules.end(),
+        [&](const ModuleSpec& module) { return !module.autoload || facts_.loaded(module.name) != nullptr; });
     if (all_loaded) return firmware_changed_;
     for (const std::string& name : manifest_.prerequisites) loader_.load_prerequisite(name);
     for (const ModuleSpec& module : manifest_.modules) {
@@ -62,7 +63,8 @@ void LoadModules::load(const ModuleSpec& module) {
     try {
         const auto outcome = loader_.load(fmt::format("{}/{}", generation_, module.path), module.parameters);
         if (outcome == ModuleLoader::Outcome::no_device) {
-            throw Error{Errc::module_load, fmt::format("the kernel says 'No such device' to {} although a GPU is present", module.name)}
+            throw Error{Errc::module_load,
+                        fmt::format("the kernel says 'No such device' to {} although a GPU is present", module.name)}
                 .with_remedy("'dmesg | grep NVRM' says why the driver refuses this GPU");
         }
         if (outcome == ModuleLoader::Outcome::loaded) loaded_.push_back(module.name);

@@ -11,12 +11,13 @@
 
 namespace overdrive {
 
-/// Loads the driver's modules in their order, after their in-tree prerequisites, with the kernel looking for firmware in
-/// the generation.
+/// Loads the driver's modules in their order, after their in-tree prerequisites, with the kernel looking for firmware
+/// in the generation.
 class LoadModules final : public Step {
 public:
     /// @param generation absolute path of the generation on the host
-    LoadModules(const Root& root, ModuleLoader& loader, const HostFacts& facts, const DriverManifest& manifest, std::string generation);
+    LoadModules(const Root& root, ModuleLoader& loader, const HostFacts& facts, const DriverManifest& manifest,
+                std::string generation);
 
     [[nodiscard]] std::string_view name() const override { return "load the driver's modules"; }
     /// Refuses a module whose vermagic is not for the running kernel, and a firmware path that somebody else set.

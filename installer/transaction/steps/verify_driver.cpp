@@ -22,7 +22,8 @@ VerifyDriver::VerifyDriver(std::function<HostFacts()> read_facts, DeviceNodes& n
 bool VerifyDriver::apply() {
     check_modules();
     const auto missing = nodes_.missing(manifest_.device_nodes);
-    if (!missing.empty()) throw Error{Errc::verify_failed, fmt::format("device nodes are missing: {}", fmt::join(missing, ", "))};
+    if (!missing.empty())
+        throw Error{Errc::verify_failed, fmt::format("device nodes are missing: {}", fmt::join(missing, ", "))};
     check_nvidia_smi();
     return false;
 }
@@ -30,22 +31,24 @@ bool VerifyDriver::apply() {
 void VerifyDriver::check_modules() const {
     const HostFacts facts = read_facts_();
     if (facts.driver_version != manifest_.driver_version) {
-        throw Error{Errc::verify_failed, fmt::format("/proc/driver/nvidia/version says '{}', wanted is '{}'",
-                                                     facts.driver_version.value_or("nothing"), manifest_.driver_version)};
+        throw Error{Errc::verify_failed,
+                    fmt::format("/proc/driver/nvidia/version says '{}', wanted is '{}'",
+                                facts.driver_version.value_or("nothing"), manifest_.driver_version)};
     }
     for (const ModuleSpec& module : manifest_.modules) {
         if (!module.autoload || !module.required) continue;
         const LoadedModule* loaded = facts.loaded(module.name);
         if (loaded == nullptr) throw Error{Errc::verify_failed, fmt::format("module {} is not loaded", module.name)};
         if (loaded->version != module.version) {
-            throw Error{Errc::verify_failed,
-                        fmt::format("module {} is loaded in version '{}', wanted is '{}'", module.name, loaded->version, module.version)};
+            throw Error{Errc::verify_failed, fmt::format("module {} is loaded in version '{}', wanted is '{}'",
+                                                         module.name, loaded->version, module.version)};
         }
     }
 }
 
 void VerifyDriver::check_nvidia_smi() const {
-    const bool shipped = std::find(manifest_.programs.begin(), manifest_.programs.end(), "nvidia-smi") != manifest_.programs.end();
+    const bool shipped =
+        std::find(manifest_.programs.begin(), manifest_.programs.end(), "nvidia-smi") != manifest_.programs.end();
     if (smi_ == SmiPolicy::off || !shipped) return;
     const ProcessResult result = processes_.run({.arguments = {generation_ + "/bin/nvidia-smi", "-L"},
                                                  .environment = {{"LD_LIBRARY_PATH", generation_ + "/lib64"}},

@@ -12,11 +12,12 @@
 
 namespace overdrive {
 
-/// Checks that the driver that is loaded is the wanted one: /sys and /proc say so, the nodes exist, nvidia-smi by policy.
+/// Checks that the driver that is loaded is the wanted one: /sys and /proc say so, the nodes exist, nvidia-smi by
+/// policy.
 class VerifyDriver final : public Step {
 public:
-    VerifyDriver(std::function<HostFacts()> read_facts, DeviceNodes& nodes, ProcessRunner& processes, const DriverManifest& manifest,
-                 std::string generation, SmiPolicy smi);
+    VerifyDriver(std::function<HostFacts()> read_facts, DeviceNodes& nodes, ProcessRunner& processes,
+                 const DriverManifest& manifest, std::string generation, SmiPolicy smi);
 
     [[nodiscard]] std::string_view name() const override { return "verify the driver"; }
     void prepare() override {}

@@ -23,7 +23,9 @@ TEST(DesiredStateTest, TheCommandLineWinsOverDropInsOverTheMainFile) {
     EXPECT_THAT(files.sources, ElementsAre("oci:/a"));
     EXPECT_EQ(files.exposure, "links");
 
-    const Config all = load_config(host.root(), {.driver = "550-open", .sources = {"oci:/b"}, .keys = {}, .exposure = {}}, Strictness::interactive);
+    const Config all =
+        load_config(host.root(), {.driver = "550-open", .sources = {"oci:/b"}, .keys = {}, .exposure = {}},
+                    Strictness::interactive);
     EXPECT_EQ(all.driver->text, "550-open");
     EXPECT_THAT(all.sources, ElementsAre("oci:/b"));
 }
@@ -41,7 +43,8 @@ TEST(DesiredStateTest, ATypoIsAnErrorThatNamesTheNearestKey) {
         FAIL() << "no error";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), Errc::config);
-        EXPECT_THAT(error.what(), HasSubstr("/etc/overdrive/config.toml:2: 'drivr' is not known; did you mean 'driver'?"));
+        EXPECT_THAT(error.what(),
+                    HasSubstr("/etc/overdrive/config.toml:2: 'drivr' is not known; did you mean 'driver'?"));
     }
 }
 
@@ -57,15 +60,17 @@ TEST(DesiredStateTest, AtBootAFileThatIsNoTomlCostsAWarning) {
     const TemporaryRoot host;
     host.write("etc/overdrive/config.toml", "driver = [[[\n");
     EXPECT_THAT(load_config(host.root(), {}, Strictness::boot).warnings, testing::SizeIs(1));
-    EXPECT_EQ(thrown_by([&] { static_cast<void>(load_config(host.root(), {}, Strictness::interactive)); }), Errc::config);
+    EXPECT_EQ(thrown_by([&] { static_cast<void>(load_config(host.root(), {}, Strictness::interactive)); }),
+              Errc::config);
 }
 
 TEST(DesiredStateTest, EveryKeyIsReadAndEveryWrongValueIsNamed) {
     const TemporaryRoot host;
-    host.write("etc/overdrive/config.toml",
-               "driver = \"550-open\"\npin = \"550.1.1-open\"\nhold = true\nsources = [\"oci:/a\"]\nexposure = \"overlay\"\n"
-               "nvidia-smi = \"off\"\nkubelet-wait = 30\nbefore = [\"a.service\"]\n"
-               "[trust]\nkeys = [\"/k.pub\"]\nallow-unsigned = true\n[registry]\ninsecure = [\"h:5000\"]\n");
+    host.write(
+        "etc/overdrive/config.toml",
+        "driver = \"550-open\"\npin = \"550.1.1-open\"\nhold = true\nsources = [\"oci:/a\"]\nexposure = \"overlay\"\n"
+        "nvidia-smi = \"off\"\nkubelet-wait = 30\nbefore = [\"a.service\"]\n"
+        "[trust]\nkeys = [\"/k.pub\"]\nallow-unsigned = true\n[registry]\ninsecure = [\"h:5000\"]\n");
     const Config config = load_config(host.root(), {}, Strictness::interactive);
     EXPECT_EQ(config.wish()->text, "550.1.1-open");
     EXPECT_TRUE(config.hold);
@@ -76,11 +81,14 @@ TEST(DesiredStateTest, EveryKeyIsReadAndEveryWrongValueIsNamed) {
     EXPECT_TRUE(config.allow_unsigned);
     EXPECT_THAT(config.insecure_registries, ElementsAre("h:5000"));
 
-    for (const char* line : {"driver = 535", "driver = \"../x\"", "pin = \"550\"", "hold = \"yes\"", "sources = \"a\"", "sources = [1]",
-                             "exposure = \"both\"", "nvidia-smi = \"maybe\"", "kubelet-wait = -1", "kubelet-wait = \"1\"",
-                             "[trust]\nkeys = 1", "[trust]\nallow-unsigned = 1", "[registry]\ninsecure = true", "[trust]\nkey = []"}) {
+    for (const char* line :
+         {"driver = 535", "driver = \"../x\"", "pin = \"550\"", "hold = \"yes\"", "sources = \"a\"", "sources = [1]",
+          "exposure = \"both\"", "nvidia-smi = \"maybe\"", "kubelet-wait = -1", "kubelet-wait = \"1\"",
+          "[trust]\nkeys = 1", "[trust]\nallow-unsigned = 1", "[registry]\ninsecure = true", "[trust]\nkey = []"}) {
         host.write("etc/overdrive/config.toml", line);
-        EXPECT_EQ(thrown_by([&] { static_cast<void>(load_config(host.root(), {}, Strictness::interactive)); }), Errc::config) << line;
+        EXPECT_EQ(thrown_by([&] { static_cast<void>(load_config(host.root(), {}, Strictness::interactive)); }),
+                  Errc::config)
+            << line;
     }
 }
 

@@ -13,7 +13,8 @@ using testing::HasSubstr;
 /// A source that has what its tags say, or does not answer.
 class FakeSource final : public ArtifactSource {
 public:
-    FakeSource(std::string name, std::vector<std::string> tags, bool answers) : name_{std::move(name)}, tags_{std::move(tags)}, answers_{answers} {}
+    FakeSource(std::string name, std::vector<std::string> tags, bool answers)
+        : name_{std::move(name)}, tags_{std::move(tags)}, answers_{answers} {}
     [[nodiscard]] std::string name() const override { return name_; }
     std::optional<ResolvedArtifact> resolve(const std::string& tag, const std::string& /*architecture*/) override {
         if (!answers_) throw Error{Errc::unreachable, name_ + ": connection refused"};
@@ -57,7 +58,8 @@ TEST_F(FindArtifactTest, AsksForTheComputedTag) {
 }
 
 TEST_F(FindArtifactTest, ABranchTakesTheNewestOfThisOsKey) {
-    tags_["docker://r/nvidia-coreos"] = {"4081.2.1-550.9.1", "4081.2.1-550.10.1", "4081.9.9-550.99.1", "4081.2.1-560.1.1", "4081.2.1-550.11.1-open"};
+    tags_["docker://r/nvidia-coreos"] = {"4081.2.1-550.9.1", "4081.2.1-550.10.1", "4081.9.9-550.99.1",
+                                         "4081.2.1-560.1.1", "4081.2.1-550.11.1-open"};
     EXPECT_EQ(find("550").pair.driver.text(), "550.10.1");
 }
 
@@ -95,7 +97,8 @@ TEST_F(FindArtifactTest, WithoutAWishOrASourceItSaysWhatToWrite) {
     EXPECT_EQ(thrown_by([&] { static_cast<void>(find("550.1.1", {})); }), Errc::config);
     Services services = host_.services();
     Config config;
-    EXPECT_EQ(thrown_by([&] { static_cast<void>(find_artifact(services, config, host_.facts, "4081.2.1", report_)); }), Errc::config);
+    EXPECT_EQ(thrown_by([&] { static_cast<void>(find_artifact(services, config, host_.facts, "4081.2.1", report_)); }),
+              Errc::config);
 }
 
 }  // namespace
