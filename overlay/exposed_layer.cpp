@@ -61,10 +61,10 @@ void remove_layers(const Root& root, const std::string& but) {
     for (const std::string& driver : root.list(kExposed)) {
         const std::string place = fmt::format("{}/{}", kExposed, driver);
         for (const std::string& os : root.list(place)) {
-            if (driver + "/" + os == kept)
+            if (fmt::format("{}/{}", driver, os) == kept)
                 any_kept = true;
             else
-                root.remove_tree(place + "/" + os);
+                root.remove_tree(fmt::format("{}/{}", place, os));
         }
         if (root.list(place).empty()) static_cast<void>(root.remove(place));
     }

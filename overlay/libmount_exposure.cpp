@@ -71,9 +71,9 @@ bool LibmountExposure::linker_is_told(const ExposurePlan& plan) {
     return cache_.is_default_directory(plan.target);
 }
 
-Exposure::State LibmountExposure::inspect(const ExposurePlan& wanted) {
-    const ExposurePlan plan = with_sorted_libraries(wanted);
-    const bool mounts_right = plan.mode == ExposureMode::overlay ? overlay_is_healthy(plan) : our_targets().empty();
+Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
+    const bool mounts_right =
+        plan.mode == ExposureMode::overlay ? overlay_is_healthy(with_sorted_libraries(plan)) : our_targets().empty();
     if (mounts_right && programs_.match(plan.program_directory, plan.programs) && linker_is_told(plan)) {
         return State::healthy;
     }

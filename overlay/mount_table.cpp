@@ -16,6 +16,15 @@ const MountEntry* MountTable::find(int id) const noexcept {
     return found == mounts_.end() ? nullptr : &*found;
 }
 
+const MountEntry* MountTable::crossed_into(const MountEntry& here, std::string_view path) const {
+    const MountEntry* next = nullptr;
+    for (const MountEntry& child : mounts_) {
+        if (child.parent_id != here.id || child.id == here.id || !is_at_or_below(path, child.target)) continue;
+        if (next == nullptr || child.target.size() < next->target.size()) next = &child;
+    }
+    return next;
+}
+
 const MountEntry* MountTable::visible_at(std::string_view path) const {
     // The root is the mount whose parent is not in the table (it belongs to the initial ramdisk, or is itself).
     const auto root = std::find_if(mounts_.begin(), mounts_.end(), [&](const MountEntry& mount) {
@@ -23,17 +32,8 @@ const MountEntry* MountTable::visible_at(std::string_view path) const {
     });
     if (root == mounts_.end()) return nullptr;
     const MountEntry* here = &*root;
-    while (true) {
-        // A walk crosses into the child whose mount point it meets first: the shortest one.
-        const MountEntry* next = nullptr;
-        for (const MountEntry& child : mounts_) {
-            if (child.parent_id != here->id || child.id == here->id) continue;
-            if (!is_at_or_below(path, child.target)) continue;
-            if (next == nullptr || child.target.size() < next->target.size()) next = &child;
-        }
-        if (next == nullptr) return here;
-        here = next;
-    }
+    while (const MountEntry* const next = crossed_into(*here, path)) here = next;
+    return here;
 }
 
 std::vector<const MountEntry*> MountTable::stack_at(std::string_view path) const {

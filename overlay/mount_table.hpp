@@ -30,6 +30,9 @@ public:
     [[nodiscard]] std::vector<const MountEntry*> submounts_of(std::string_view path) const;
 
 private:
+    /// The child that a walk from `here` to `path` meets first: the one with the shortest mount point.
+    [[nodiscard]] const MountEntry* crossed_into(const MountEntry& here, std::string_view path) const;
+
     std::vector<MountEntry> mounts_;
 };
 

@@ -78,6 +78,10 @@ ModuleLoader::Outcome LibkmodLoader::load(const std::string& path,
     const ModuleInfo info = read_module_info(module.get());
     const std::string options = module_options(info.name, parameters, info.parameters);
     if (is_loaded(kmod_module_get_initstate(module.get()))) return Outcome::already_loaded;
+    // A kernel with MODVERSIONS does not compare the release when the symbols' checksums fit: it would take the module.
+    if (info.vermagic.substr(0, info.vermagic.find(' ')) != kernel_release_) {
+        throw explain({path, ENOEXEC, info.vermagic, host_vermagic(), {}});
+    }
     const KernelLog log{root_};
     const int result = kmod_module_insert_module(module.get(), 0, options.c_str());
     switch (-result) {

@@ -13,7 +13,7 @@ namespace overdrive {
 
 /// Loads modules with libkmod: prerequisites from the host's own index, without install commands of modprobe.d; ours by
 /// path, in an empty context. No force flag is ever passed: a kernel with MODULE_FORCE_LOAD would take a module of
-/// another kernel.
+/// another kernel. For the same reason a module of another kernel release is refused before the kernel sees it.
 class LibkmodLoader final : public ModuleLoader {
 public:
     /// The index is `<root>/lib/modules/<running kernel's release>`.

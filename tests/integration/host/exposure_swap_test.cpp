@@ -28,10 +28,17 @@ protected:
         write("/lib64/ld-linux-x86-64.so.2", "#!/bin/sh\necho 'path.system_dirs[0x0]=\"/usr/lib64/\"'\n");
         fs::permissions(path("/lib64/ld-linux-x86-64.so.2"), fs::perms::all);
     }
+    /// Whether this kernel can mount beneath (Linux 6.5); an overlay of ours must be there.
+    [[nodiscard]] bool can_mount_beneath() const {
+        if (!attach_tree_beneath(clone_tree(path("/usr/lib64")), path("/usr/lib64"))) return false;
+        detach_mount(path("/usr/lib64"));
+        return true;
+    }
 };
 
 TEST_F(ExposureSwapTest, TheLibrariesAreVisibleAtEveryInstant) {
     exposure().apply(plan(1));
+    if (!can_mount_beneath()) GTEST_SKIP() << "before Linux 6.5 a swap leaves a gap of microseconds";
     std::atomic<bool> stop = false;
     std::atomic<std::size_t> opened = 0;
     std::atomic<std::size_t> failed = 0;

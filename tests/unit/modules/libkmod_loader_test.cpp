@@ -80,6 +80,18 @@ TEST_F(LibkmodLoaderTest, AnUnknownParameterIsRefusedBeforeTheKernelSeesTheModul
     }
 }
 
+TEST_F(LibkmodLoaderTest, AModuleOfAnotherReleaseIsRefusedEvenIfTheKernelWouldTakeIt) {
+    const Root root{directory_};
+    try {
+        LibkmodLoader(root, "6.1.0-51-cloud-amd64").load("/generation/nvidia.ko", {});
+        FAIL() << "must throw";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Errc::module_load);
+        EXPECT_THAT(error.what(), AllOf(HasSubstr("built for another kernel"), HasSubstr("'6.1.0-50-cloud-amd64 SMP"),
+                                        HasSubstr("'6.1.0-51-cloud-amd64'")));
+    }
+}
+
 TEST_F(LibkmodLoaderTest, APrerequisiteThatTheIndexLacksIsNotAvailable) {
     const Root root{directory_};
     EXPECT_EQ(LibkmodLoader(root, kRelease).load_prerequisite("i2c_core"), ModuleLoader::Outcome::not_available);
