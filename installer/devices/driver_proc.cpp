@@ -52,7 +52,7 @@ void DriverProc::add_capabilities(std::vector<WantedNode>& nodes, const std::str
                                   int depth) const {
     if (depth == kMostDepth) return;
     for (const std::string& name : root_.list(directory)) {
-        const std::string path = directory + "/" + name;
+        const std::string path = fmt::format("{}/{}", directory, name);
         const auto status = root_.link_status(path);
         if (!status) continue;
         if (S_ISDIR(status->st_mode)) {

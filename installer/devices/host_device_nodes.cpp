@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string_view>
 
 #include "support/error.hpp"
@@ -124,7 +125,8 @@ std::vector<std::string> HostDeviceNodes::remove(const std::vector<DeviceNodeSpe
     return as_device_nodes([&] {
         // By name, not from /proc: the modules may be gone already.
         std::vector<std::string> names;
-        for (const DeviceNodeSpec& spec : specs) names.push_back(spec.path);
+        std::transform(specs.begin(), specs.end(), std::back_inserter(names),
+                       [](const DeviceNodeSpec& spec) { return spec.path; });
         for (const std::string& name : root_.list("/dev")) {
             if (is_gpu_node(name)) names.push_back(name);
         }

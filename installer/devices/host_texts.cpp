@@ -168,7 +168,7 @@ std::optional<std::string> parse_build_id(std::string_view notes) {
         const std::size_t next = value_at + padded(value_size);
         if (name_size > notes.size() || value_size > notes.size() || value_at + value_size > notes.size()) break;
         const std::string_view name = notes.substr(kHeader, name_size);
-        if (type == kBuildId && name == std::string_view{"GNU", 4}) return hex(notes.substr(value_at, value_size));
+        if (type == kBuildId && name == std::string_view{"GNU\0", 4}) return hex(notes.substr(value_at, value_size));
         notes.remove_prefix(std::min(next, notes.size()));
     }
     return std::nullopt;
