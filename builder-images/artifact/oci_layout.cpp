@@ -22,6 +22,7 @@ using nlohmann::ordered_json;
 constexpr const char* kMarker = "oci-layout";
 constexpr const char* kMarkerText = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr const char* kIndex = "index.json";
+constexpr std::uint64_t kMostIndexBytes = 4U << 20U;
 constexpr const char* kBlobs = "blobs/sha256";
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 
@@ -65,19 +66,26 @@ private:
     bool kept_ = false;
 };
 
-ordered_json entry_json(const TaggedManifest& entry) {
-    return {{"mediaType", entry.manifest.media_type},
-            {"digest", entry.manifest.digest.text()},
-            {"size", entry.manifest.size},
-            {"annotations", {{kRefName, entry.tag}}},
-            {"platform", {{"architecture", entry.architecture}, {"os", "linux"}}}};
+ordered_json blob_json(const BlobDescriptor& blob) {
+    return {{"mediaType", blob.media_type}, {"digest", blob.digest.text()}, {"size", blob.size}};
 }
 
-TaggedManifest parse_entry(const JsonReader& reader) {
-    TaggedManifest entry{
-        {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}}, "", ""};
-    if (const auto annotations = reader.optional_object("annotations"))
-        entry.tag = annotations->optional_string(kRefName).value_or("");
+ordered_json platform_json(const TaggedManifest& entry) {
+    ordered_json json = blob_json(entry.manifest);
+    json["platform"] = {{"architecture", entry.architecture}, {"os", "linux"}};
+    return json;
+}
+
+std::string index_text(const ordered_json& manifests) {
+    return ordered_json{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", manifests}}.dump();
+}
+
+BlobDescriptor parse_blob(const JsonReader& reader) {
+    return {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
+}
+
+TaggedManifest parse_entry(const JsonReader& reader, const std::string& tag) {
+    TaggedManifest entry{parse_blob(reader), tag, ""};
     if (const auto platform = reader.optional_object("platform"))
         entry.architecture = platform->optional_string("architecture").value_or("");
     return entry;
@@ -170,7 +178,18 @@ std::vector<TaggedManifest> OciLayout::tags() const {
     if (!text) return {};
     const JsonReader index = JsonReader::parse(*text, root_.host_path(kIndex), Errc::bad_manifest);
     std::vector<TaggedManifest> entries;
-    for (const JsonReader& entry : index.objects("manifests")) entries.push_back(parse_entry(entry));
+    for (const JsonReader& outer : index.objects("manifests")) {
+        const auto annotations = outer.optional_object("annotations");
+        const std::string tag = annotations ? annotations->optional_string(kRefName).value_or("") : "";
+        const BlobDescriptor blob = parse_blob(outer);
+        if (blob.media_type != kIndexType) {
+            entries.push_back(parse_entry(outer, tag));
+            continue;
+        }
+        const JsonReader inner =
+            JsonReader::parse(read_bytes(blob, kMostIndexBytes), blob.digest.text(), Errc::bad_manifest);
+        for (const JsonReader& entry : inner.objects("manifests")) entries.push_back(parse_entry(entry, tag));
+    }
     return entries;
 }
 
@@ -184,10 +203,15 @@ void OciLayout::tag(const TaggedManifest& entry) {
     std::sort(entries.begin(), entries.end(), [](const TaggedManifest& a, const TaggedManifest& b) {
         return std::tie(a.tag, a.architecture) < std::tie(b.tag, b.architecture);
     });
+    std::map<std::string, ordered_json> by_tag;
+    for (const TaggedManifest& each : entries) by_tag[each.tag].push_back(platform_json(each));
     ordered_json manifests = ordered_json::array();
-    for (const TaggedManifest& each : entries) manifests.push_back(entry_json(each));
-    const ordered_json index{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", manifests}};
-    root_.write_file(kIndex, index.dump());
+    for (const auto& [tag, inner] : by_tag) {
+        ordered_json outer = blob_json(add_bytes(kIndexType, index_text(inner)));
+        outer["annotations"] = {{kRefName, tag}};
+        manifests.push_back(outer);
+    }
+    root_.write_file(kIndex, index_text(manifests));
 }
 
 LayoutReference LayoutReference::parse(std::string_view text) {

@@ -60,10 +60,13 @@ def modules(node: Node, wanted: Wanted) -> Line:
 
 def overlay(node: Node, wanted: Wanted) -> Line:
     table = node.run("grep ' /usr/lib64 ' /proc/1/mountinfo").output.splitlines()
-    ours = [line for line in table if " - overlay " in line and f"{wanted.generation}/lib64" in line]
+    ours = [line for line in table if " - overlay overdrive " in line]
     options = ours[0].split()[5] if ours else ""
-    found = f"{len(table)} mount(s), {options} {ours[0].split('lowerdir=')[-1].split(',')[0]}" if ours else "none"
-    return Line("one read-only overlay on the host's /usr/lib64", "/proc/1/mountinfo", found, len(table) == 1 and "ro" in options.split(","))
+    library = f"libcuda.so.{wanted.version}"
+    same = node.run(f"cmp /usr/lib64/{library} {wanted.generation}/lib64/{library}").rc == 0
+    found = f"{len(table)} mount(s), {options}, {library} as in the generation: {same}"
+    ok = len(table) == 1 and "ro" in options.split(",") and same
+    return Line("one read-only overlay on the host's /usr/lib64", "/proc/1/mountinfo, cmp", found, ok)
 
 
 def linker(node: Node, wanted: Wanted) -> Line:

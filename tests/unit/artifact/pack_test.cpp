@@ -69,9 +69,23 @@ TEST(Pack, NeedsNoMoreThanTheModulesLayerForASecondKernelInTheSameLayout) {
     options.output = first.at("layout");
     static_cast<void>(pack(options, [](std::string_view) {}));
     const auto blobs = std::filesystem::directory_iterator{first.at("layout/blobs/sha256")};
-    // program, user space, and for each kernel modules, config, manifest
-    EXPECT_EQ(std::distance(begin(blobs), end(blobs)), 2 + 2 * 3);
+    // program, user space, and for each kernel modules, config, manifest, index
+    EXPECT_EQ(std::distance(begin(blobs), end(blobs)), 2 + 2 * 4);
     EXPECT_EQ(OciLayout::open(first.at("layout")).tags().size(), 2U);
+}
+
+TEST(Pack, ATagNamesAnIndexSoThatOtherArchitecturesCanJoinIt) {
+    const SmallDriver driver;
+    const PackedImage packed = driver.pack();
+    const Root layout{driver.at("layout")};
+    const auto outer = nlohmann::json::parse(layout.read_file("index.json").value()).at("manifests").at(0);
+    EXPECT_EQ(outer.at("mediaType"), kIndexType);
+    const std::string digest = outer.at("digest");
+    const auto inner =
+        nlohmann::json::parse(layout.read_file("blobs/sha256/" + digest.substr(7)).value()).at("manifests");
+    ASSERT_EQ(inner.size(), 1U);
+    EXPECT_EQ(inner[0].at("digest"), packed.manifest.digest.text());
+    EXPECT_EQ(inner[0].at("platform").at("architecture"), "amd64");
 }
 
 TEST(Pack, ReplacesATagThatIsPackedAgain) {
