@@ -9,6 +9,7 @@
 #include "cli/system_clock.hpp"
 #include "cli/terminal_progress.hpp"
 #include "cli/terminal_report.hpp"
+#include "cli/usage_failure.hpp"
 #include "devices/host_device_nodes.hpp"
 #include "devices/host_facts_reader.hpp"
 #include "modules/libkmod_loader.hpp"
@@ -98,8 +99,7 @@ int main(int argc, char** argv) {
     try {
         app->parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        const int code = app->exit(error);
-        return code == 0 ? 0 : static_cast<int>(overdrive::ExitCode::usage);
+        return overdrive::tell_parse_outcome(*app, error, {argv + 1, argv + argc});
     }
     return static_cast<int>(overdrive::run(dispatch));
 }
