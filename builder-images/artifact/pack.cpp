@@ -40,6 +40,7 @@ public:
           say_{say},
           user_space_{open_tree(options.user_space, "--user-space")},
           modules_{open_tree(options.modules, "--modules")},
+          program_{open_tree(options.program, "--program")},
           manifest_{attempting(fmt::format("read '{}'", options.describe),
                                [&] { return parse_description(read_small_file(options.describe)); })},
           layout_{OciLayout::create(options.output)} {
@@ -51,15 +52,14 @@ public:
     }
 
     std::string driver_json() {
+        name_program(write_program());
         const PackedLayer user_space = write_user_space();
         return to_checked_json(complete(manifest_, trees_, user_space.blob.digest));
     }
 
     PackedImage image() {
-        const Root program_tree = open_tree(options_.program, "--program");
-        const LayerContent program{&program_tree, "overdrive", scan(program_tree, "program"), {}};
-        check_program(program.entries);
-        const PackedLayer program_layer = write_cached("program", program);
+        const PackedLayer program_layer = write_program();
+        name_program(program_layer);
         const PackedLayer user_space_layer = write_user_space();
         const std::string json = to_checked_json(complete(manifest_, trees_, user_space_layer.blob.digest));
         std::vector<Document> documents{{"driver.json", json}};
@@ -150,6 +150,21 @@ private:
         return layer;
     }
 
+    PackedLayer write_program() {
+        const LayerContent program{&program_, "overdrive", scan(program_, "program"), {}};
+        check_program(program.entries);
+        return write_cached("program", program);
+    }
+
+    /// Names the program in driver.json, so that what vouches for the driver vouches for the program that comes with
+    /// it.
+    void name_program(const PackedLayer& layer) {
+        const auto version = program_.read_file("VERSION", 256);
+        if (!version) return;  // a bundle always has it; another program is not offered to nodes
+        manifest_.program_version = without_space_around(*version);
+        manifest_.program_layer = layer.blob.digest;
+    }
+
     PackedLayer write_user_space() {
         return write_cached("user-space", LayerContent{&user_space_, "driver", trees_.user_space, {}});
     }
@@ -226,6 +241,7 @@ private:
     const Say& say_;
     Root user_space_;
     Root modules_;
+    Root program_;
     DriverManifest manifest_;
     OciLayout layout_;
     DriverTrees trees_;

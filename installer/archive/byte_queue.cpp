@@ -6,7 +6,8 @@
 namespace overdrive {
 
 ByteQueue::ByteQueue(std::size_t buffers, std::size_t buffer_bytes)
-    : buffer_bytes_{buffer_bytes}, memory_{std::make_unique_for_overwrite<char[]>(buffers * buffer_bytes)} {
+    : buffer_bytes_{buffer_bytes},
+      memory_{std::make_unique_for_overwrite<char[]>(buffers * buffer_bytes)} {  // NOLINT(*-avoid-c-arrays)
     free_.reserve(buffers);
     filled_.reserve(buffers);
     for (std::size_t i = 0; i < buffers; ++i) free_.push_back(buffers - 1 - i);

@@ -83,7 +83,7 @@ public:
     }
 
 private:
-    static la_ssize_t on_read(archive*, void* self, const void** data) noexcept {
+    static la_ssize_t on_read(archive* /*reader*/, void* self, const void** data) noexcept {
         auto& me = *static_cast<GzipDecompressor*>(self);
         try {
             const std::string_view bytes = me.pull_();

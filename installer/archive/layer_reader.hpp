@@ -28,6 +28,7 @@ public:
     LayerReader(Pull pull, int staging, const UnpackRules& rules);
     LayerReader(const LayerReader&) = delete;
     LayerReader& operator=(const LayerReader&) = delete;
+    ~LayerReader() = default;
 
     /// Reads to the end of the stream. @throws Error as unpack_layer
     void run();

@@ -22,15 +22,15 @@ bool has_whiteout(std::string_view path) { return path.starts_with(".wh.") || pa
 }  // namespace
 
 std::string printable(std::string_view name) {
-    constexpr std::size_t most = 200;
+    constexpr std::size_t kMost = 200;
     std::string out;
-    for (const char c : name.substr(0, most)) {
+    for (const char c : name.substr(0, kMost)) {
         if (is_printable(c))
             out += c;
         else
             out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     }
-    if (name.size() > most) out += "...";
+    if (name.size() > kMost) out += "...";
     return out;
 }
 

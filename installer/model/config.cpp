@@ -167,9 +167,7 @@ std::string ConfigReader::nearest(const std::string& name) {
 
 }  // namespace
 
-std::optional<DriverWish> Config::wish() const {
-    return pin ? std::optional{DriverWish::parse(pin->text())} : driver;
-}
+std::optional<DriverWish> Config::wish() const { return pin ? std::optional{DriverWish::parse(pin->text())} : driver; }
 
 void apply_config(Config& config, std::string_view toml, const std::string& name, Strictness strictness) {
     toml::table document;

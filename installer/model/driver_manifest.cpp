@@ -135,6 +135,8 @@ DriverManifest parse_document(const JsonReader& reader) {
                             .programs = {},
                             .libraries = {},
                             .user_space_layer = std::nullopt,
+                            .program_version = std::nullopt,
+                            .program_layer = std::nullopt,
                             .files = parse_each<FileSpec>(reader, "files", parse_file)};
     if (reader.has("programs")) manifest.programs = reader.strings("programs");
     if (reader.has("libraries")) manifest.libraries = reader.strings("libraries");
@@ -144,6 +146,10 @@ DriverManifest parse_document(const JsonReader& reader) {
     }
     if (const auto digest = reader.optional_string("user_space_layer"))
         manifest.user_space_layer = Digest::parse(*digest);
+    if (const auto program = reader.optional_object("program")) {
+        manifest.program_version = program->string("version");
+        manifest.program_layer = Digest::parse(program->string("layer"));
+    }
     return manifest;
 }
 
@@ -163,6 +169,9 @@ void check(const JsonReader& reader, const DriverManifest& manifest) {
     }
     for (const std::string& path : manifest.firmware) {
         if (!is_plain_relative_path(path)) reader.fail("firmware", "holds a path that is not plain and relative");
+    }
+    if (manifest.program_version && !is_path_safe(*manifest.program_version)) {
+        reader.fail("program.version", "has characters that cannot be in a path");
     }
     check_names(reader, "programs", manifest.programs);
     check_names(reader, "libraries", manifest.libraries);
@@ -195,6 +204,11 @@ ordered_json file_json(const FileSpec& file) {
             {"mode", octal(file.mode)},
             {"size", file.size},
             {"sha256", file.sha256}};
+}
+
+ordered_json program_json(const DriverManifest& manifest) {
+    if (!manifest.program_version || !manifest.program_layer) return nullptr;
+    return {{"version", *manifest.program_version}, {"layer", manifest.program_layer->text()}};
 }
 
 template <typename Values, typename ToJson>
@@ -287,6 +301,7 @@ std::string DriverManifest::to_json() const {
         {"libraries", libraries},
         {"size", {{"bytes", size_bytes}, {"inodes", inodes}}},
         {"user_space_layer", user_space_layer ? ordered_json(user_space_layer->text()) : ordered_json(nullptr)},
+        {"program", program_json(*this)},
         {"files", array_of(files, file_json)}};
     return document.dump(2) + "\n";
 }

@@ -85,6 +85,9 @@ struct DriverManifest {
     std::uint64_t size_bytes = 0;
     std::uint64_t inodes = 0;
     std::optional<Digest> user_space_layer;
+    /// The program that the artifact carries: what vouches for driver.json vouches for it.
+    std::optional<std::string> program_version{};
+    std::optional<Digest> program_layer{};
     std::vector<FileSpec> files;  ///< sorted by path
 
     [[nodiscard]] Pair pair() const { return {driver, os_key}; }

@@ -7,24 +7,38 @@ namespace overdrive {
 
 std::string_view to_string(StateWord word) noexcept {
     switch (word) {
-        case StateWord::ready: return "ready";
-        case StateWord::no_device: return "no-device";
-        case StateWord::degraded: return "degraded";
+        case StateWord::ready:
+            return "ready";
+        case StateWord::no_device:
+            return "no-device";
+        case StateWord::degraded:
+            return "degraded";
     }
     return "degraded";
 }
 
 std::string_view to_string(DegradedBecause because) noexcept {
     switch (because) {
-        case DegradedBecause::nothing: return "";
-        case DegradedBecause::nothing_installed: return "nothing-installed";
-        case DegradedBecause::no_local_pair: return "no-local-pair";
-        case DegradedBecause::not_active: return "not-active";
-        case DegradedBecause::modules: return "modules";
-        case DegradedBecause::exposure: return "exposure";
-        case DegradedBecause::nodes: return "nodes";
-        case DegradedBecause::reboot_needed: return "reboot-needed";
-        case DegradedBecause::activation_failed: return "activation-failed";
+        case DegradedBecause::nothing:
+            return "";
+        case DegradedBecause::nothing_installed:
+            return "nothing-installed";
+        case DegradedBecause::no_local_pair:
+            return "no-local-pair";
+        case DegradedBecause::not_active:
+            return "not-active";
+        case DegradedBecause::modules:
+            return "modules";
+        case DegradedBecause::exposure:
+            return "exposure";
+        case DegradedBecause::nodes:
+            return "nodes";
+        case DegradedBecause::reboot_needed:
+            return "reboot-needed";
+        case DegradedBecause::activation_failed:
+            return "activation-failed";
+        case DegradedBecause::damaged:
+            return "damaged";
     }
     return "";
 }
@@ -40,11 +54,14 @@ DriverState judge(const Observation& seen) {
     if (!seen.gpu_present) return {StateWord::no_device, DegradedBecause::nothing, ""};
     if (!seen.anything_installed) return degraded(DegradedBecause::nothing_installed, "no driver is installed");
     if (!seen.selected) {
-        return degraded(DegradedBecause::no_local_pair, fmt::format("no installed driver fits kernel {}", seen.kernel_release));
+        return degraded(DegradedBecause::no_local_pair,
+                        fmt::format("no installed driver fits kernel {}", seen.kernel_release));
     }
+    if (seen.damage) return degraded(DegradedBecause::damaged, *seen.damage);
     if (seen.loaded_version && *seen.loaded_version != seen.wanted_version) {
-        return degraded(DegradedBecause::reboot_needed, fmt::format("driver {} is loaded, {} takes over at the next boot",
-                                                                    *seen.loaded_version, seen.wanted_version));
+        return degraded(DegradedBecause::reboot_needed,
+                        fmt::format("driver {} is loaded, {} takes over at the next boot", *seen.loaded_version,
+                                    seen.wanted_version));
     }
     if (seen.activation_failure) return degraded(DegradedBecause::activation_failed, *seen.activation_failure);
     if (seen.current != seen.selected && !seen.loaded_version) {
@@ -56,9 +73,11 @@ DriverState judge(const Observation& seen) {
     if (seen.current != seen.selected) {
         return degraded(DegradedBecause::not_active, fmt::format("{} is installed but not current", *seen.selected));
     }
-    if (!seen.exposure_healthy) return degraded(DegradedBecause::exposure, "the driver's libraries are not visible on the host");
+    if (!seen.exposure_healthy)
+        return degraded(DegradedBecause::exposure, "the driver's libraries are not visible on the host");
     if (!seen.missing_nodes.empty()) {
-        return degraded(DegradedBecause::nodes, fmt::format("missing device nodes: {}", fmt::join(seen.missing_nodes, ", ")));
+        return degraded(DegradedBecause::nodes,
+                        fmt::format("missing device nodes: {}", fmt::join(seen.missing_nodes, ", ")));
     }
     return {StateWord::ready, DegradedBecause::nothing, ""};
 }

@@ -31,11 +31,15 @@ Selection select_generation(const std::vector<Candidate>& installed, const std::
 
 std::string explain(const Selection& selection, std::string_view kernel_release) {
     switch (selection.why) {
-        case Selection::Why::wanted: return fmt::format("{} fits kernel {}", selection.pair->path(), kernel_release);
+        case Selection::Why::wanted:
+            return fmt::format("{} fits kernel {}", selection.pair->path(), kernel_release);
         case Selection::Why::same_branch:
-            return fmt::format("{} stands in: the wanted driver is not installed for kernel {}", selection.pair->path(), kernel_release);
-        case Selection::Why::none_fits: return fmt::format("no installed driver fits kernel {}", kernel_release);
-        case Selection::Why::nothing_installed: return "no driver is installed";
+            return fmt::format("{} stands in: the wanted driver is not installed for kernel {}", selection.pair->path(),
+                               kernel_release);
+        case Selection::Why::none_fits:
+            return fmt::format("no installed driver fits kernel {}", kernel_release);
+        case Selection::Why::nothing_installed:
+            return "no driver is installed";
     }
     return {};
 }

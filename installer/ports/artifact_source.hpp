@@ -22,7 +22,8 @@ struct LayerDescriptor {
 
 /// An artifact that a source has: everything below is named by `manifest_digest`.
 struct ResolvedArtifact {
-    std::string reference;  ///< for people: `docker://registry.example/overdrive/nvidia-coreos:4081.2.1-550.163.01-open`
+    std::string
+        reference;  ///< for people: `docker://registry.example/overdrive/nvidia-coreos:4081.2.1-550.163.01-open`
     Digest manifest_digest;
     std::vector<LayerDescriptor> layers;  ///< in the manifest's order
 };
@@ -40,7 +41,8 @@ public:
     /// The artifact with this tag for this architecture (OCI spelling: `amd64`, `arm64`).
     /// @return nullopt when the source has no such tag, or has it only for other architectures
     /// @throws Error unreachable, bad_manifest, digest_mismatch
-    [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve(const std::string& tag, const std::string& architecture) = 0;
+    [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve(const std::string& tag,
+                                                                  const std::string& architecture) = 0;
 
     /// Takes the next bytes of a blob. May throw; the exception leaves `read_blob`.
     using Sink = std::function<void(std::string_view)>;

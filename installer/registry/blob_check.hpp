@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "model/digest.hpp"
 #include "support/sha256.hpp"
@@ -13,8 +14,8 @@ namespace overdrive {
 class BlobCheck {
 public:
     /// @param what for messages: `blob sha256:...`
-    BlobCheck(std::string what, const Digest& digest, std::uint64_t size)
-        : what_{std::move(what)}, digest_{digest}, size_{size} {}
+    BlobCheck(std::string what, Digest digest, std::uint64_t size)
+        : what_{std::move(what)}, digest_{std::move(digest)}, size_{size} {}
 
     /// @throws Error digest_mismatch as soon as more bytes came than the blob has
     void take(std::string_view bytes);

@@ -63,10 +63,10 @@ std::string lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n";
-    const std::size_t first = text.find_first_not_of(blanks);
+    constexpr std::string_view kBlanks = " \t\r\n";
+    const std::size_t first = text.find_first_not_of(kBlanks);
     if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 /// One request on its way; the object that the C callbacks get.
@@ -82,15 +82,16 @@ public:
     /// Whether the transfer was ended by us because what we need of it is there.
     [[nodiscard]] bool had_enough() const noexcept { return had_enough_; }
 
-    static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) noexcept {
+    static std::size_t on_header(char* data, std::size_t /*one*/, std::size_t size, void* self) noexcept {
         auto& exchange = *static_cast<Exchange*>(self);
         return exchange.guarded([&] { exchange.take_header({data, size}); }) ? size : 0;
     }
-    static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) noexcept {
+    static std::size_t on_body(char* data, std::size_t /*one*/, std::size_t size, void* self) noexcept {
         auto& exchange = *static_cast<Exchange*>(self);
         return exchange.guarded([&] { exchange.take_body({data, size}); }) && !exchange.had_enough_ ? size : 0;
     }
-    static int on_tick(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+    static int on_tick(void* self, curl_off_t /*total*/, curl_off_t /*now*/, curl_off_t /*to_send*/,
+                       curl_off_t /*sent*/) noexcept {
         auto& exchange = *static_cast<Exchange*>(self);
         return exchange.guarded([&] {
             if (exchange.sink_ && exchange.succeeded()) exchange.sink_({});
@@ -237,7 +238,7 @@ std::string redirect_target(CURL* handle, const std::string& from, const CurlSet
     const char* target = nullptr;
     curl_easy_getinfo(handle, CURLINFO_REDIRECT_URL, &target);  // NOLINT(*-vararg)
     if (target == nullptr) throw Error{Errc::unreachable, "it answers with a redirect to nowhere"};
-    const std::string to = target;
+    std::string to = target;
     const Place there = place_of(to);
     const bool allowed = there.scheme == "https" || (there.scheme == "http" && place_of(from).scheme == "http" &&
                                                      allows_plain_http(there.host, settings.insecure_registries));

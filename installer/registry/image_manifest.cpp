@@ -122,13 +122,13 @@ void assign_roles(const JsonReader& reader, std::vector<ParsedLayer>& layers) {
         std::count_if(layers.begin(), layers.end(), [](const ParsedLayer& layer) { return layer.has_role; });
     if (with_role == static_cast<std::ptrdiff_t>(layers.size())) return;
     if (with_role != 0) reader.fail("layers", fmt::format("have the annotation {} only in part", kRoleAnnotation));
-    constexpr std::array order{LayerRole::program, LayerRole::user_space, LayerRole::modules};
-    if (layers.size() != order.size()) {
+    constexpr std::array kOrder{LayerRole::program, LayerRole::user_space, LayerRole::modules};
+    if (layers.size() != kOrder.size()) {
         reader.fail("layers", fmt::format("are {} without the annotation {}; an artifact has three: program, "
                                           "user space, modules",
                                           layers.size(), kRoleAnnotation));
     }
-    for (std::size_t i = 0; i < order.size(); ++i) layers[i].descriptor.role = order.at(i);
+    for (std::size_t i = 0; i < kOrder.size(); ++i) layers[i].descriptor.role = kOrder.at(i);
 }
 
 void check_roles(const JsonReader& reader, const std::vector<LayerDescriptor>& layers) {

@@ -54,31 +54,34 @@ std::string OciLayoutSource::read_small(const Digest& digest, std::uint64_t size
     return text;
 }
 
+std::optional<ResolvedArtifact> OciLayoutSource::resolve_entry(const ManifestDescriptor& top, const std::string& tag,
+                                                               const std::string& architecture) {
+    const auto read_manifest = [&](const ManifestDescriptor& entry) {
+        return parse_image_manifest(read_small(entry.digest, entry.size), entry.media_type,
+                                    "manifest " + entry.digest.text());
+    };
+    const std::string reference = fmt::format("{}:{}", name_.text(), tag);
+    if (is_index_type(top.media_type)) {
+        const auto entries =
+            parse_index(read_small(top.digest, top.size), top.media_type, "index " + top.digest.text());
+        const ManifestDescriptor* entry = select_platform(entries, architecture);
+        if (entry == nullptr) return std::nullopt;
+        return ResolvedArtifact{reference, entry->digest, read_manifest(*entry).layers};
+    }
+    if (!top.architecture.empty() && (top.architecture != architecture || top.os != "linux")) return std::nullopt;
+    ImageManifest manifest = read_manifest(top);
+    const std::string config = read_small(manifest.config_digest, manifest.config_size);
+    if (parse_config_architecture(config, "image configuration") != architecture) return std::nullopt;
+    return ResolvedArtifact{reference, top.digest, std::move(manifest.layers)};
+}
+
 std::optional<ResolvedArtifact> OciLayoutSource::resolve(const std::string& tag, const std::string& architecture) {
     return attempting(name_.text(), [&]() -> std::optional<ResolvedArtifact> {
-        const std::string reference = fmt::format("{}:{}", name_.text(), tag);
-        const auto resolved = [&](const ManifestDescriptor& entry, ImageManifest manifest) {
-            return ResolvedArtifact{reference, entry.digest, std::move(manifest.layers)};
-        };
-        const auto read_manifest = [&](const ManifestDescriptor& entry) {
-            return parse_image_manifest(read_small(entry.digest, entry.size), entry.media_type,
-                                        "manifest " + entry.digest.text());
-        };
         for (const ManifestDescriptor& top :
              parse_index(read_index(), "application/vnd.oci.image.index.v1+json", "index.json")) {
             if (!is_tagged(top, tag)) continue;
-            if (is_index_type(top.media_type)) {
-                const auto entries =
-                    parse_index(read_small(top.digest, top.size), top.media_type, "index " + top.digest.text());
-                const ManifestDescriptor* entry = select_platform(entries, architecture);
-                if (entry != nullptr) return resolved(*entry, read_manifest(*entry));
-                continue;
-            }
-            if (!top.architecture.empty() && (top.architecture != architecture || top.os != "linux")) continue;
-            ImageManifest manifest = read_manifest(top);
-            const std::string config = read_small(manifest.config_digest, manifest.config_size);
-            if (parse_config_architecture(config, "image configuration") != architecture) continue;
-            return resolved(top, std::move(manifest));
+            auto artifact = resolve_entry(top, tag, architecture);
+            if (artifact) return artifact;
         }
         return std::nullopt;
     });

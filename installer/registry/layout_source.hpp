@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ports/artifact_source.hpp"
+#include "registry/image_manifest.hpp"
 #include "registry/source_name.hpp"
 
 namespace overdrive {
@@ -46,6 +47,8 @@ public:
 
 private:
     LayoutFiles& files();
+    [[nodiscard]] std::optional<ResolvedArtifact> resolve_entry(const ManifestDescriptor& top, const std::string& tag,
+                                                                const std::string& architecture);
     [[nodiscard]] std::string read_small(const Digest& digest, std::uint64_t size);
     [[nodiscard]] std::string read_index();
 

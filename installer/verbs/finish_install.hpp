@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -25,8 +26,10 @@ void require_fit(const DriverManifest& manifest, const HostFacts& facts, const s
 void record_installed(Store& store, const Config& config, const Pair& pair);
 
 /// What follows the commit point: the program, the units, the activation, nvidia.service. Each is idempotent.
+/// @param bring_program brings a newer program when the driver is in force; may be empty
 /// @param lock given up before systemd is asked to start what takes it
 ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config,
-                        const Installed& installed, Lock lock, Report& report);
+                        const Installed& installed, const std::function<bool()>& bring_program, Lock lock,
+                        Report& report);
 
 }  // namespace overdrive

@@ -166,7 +166,7 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
         throw Error{Errc::no_artifact, fmt::format("{} is not installed", installed.pair.path())};
     }
     record_installed(store, config, installed.pair);
-    return finish_install(options, services, store, config, installed, std::move(lock), report);
+    return finish_install(options, services, store, config, installed, {}, std::move(lock), report);
 }
 
 }  // namespace overdrive

@@ -3,7 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/driver_id.hpp"
+#include "store/fetch.hpp"
+#include "store/store.hpp"
 
 namespace overdrive {
 
@@ -51,6 +55,34 @@ std::optional<std::string> copy_own_program(Services& services, Report& report) 
     services.root.rename(beside, target);
     services.root.sync_directory(kProgramRoot);
     return target;
+}
+
+bool update_program(Services& services, ArtifactSource& source, const ResolvedArtifact& artifact,
+                    const DriverManifest& manifest, Report& report) {
+    if (!manifest.program_version || !manifest.program_layer) return false;
+    const std::string& version = *manifest.program_version;
+    const auto installed = installed_program_version(services.root);
+    if (installed && compare_versions(version, *installed) <= 0) return false;
+    const auto layer = std::find_if(artifact.layers.begin(), artifact.layers.end(),
+                                    [](const LayerDescriptor& each) { return each.role == LayerRole::program; });
+    if (layer == artifact.layers.end() || layer->digest != *manifest.program_layer) {
+        throw Error{Errc::bad_manifest, fmt::format("{}: its program layer is not the {} that driver.json names",
+                                                    artifact.reference, manifest.program_layer->text())};
+    }
+    const std::string target = place_of(version);
+    if (!services.root.exists(target + "/bin/overdrive")) {
+        const std::string beside = fmt::format("{}/.{}.new", kProgramRoot, version);
+        services.root.remove_tree(beside);
+        services.root.make_directories(beside);
+        Staging staging{services.root, beside};
+        unpack_program(source, artifact, staging, services.progress);
+        sync_tree(services.root, beside);
+        services.root.remove_tree(target);
+        services.root.rename(beside, target);
+        staging.release();
+        services.root.sync_directory(kProgramRoot);
+    }
+    return adopt_program(services, version, report);
 }
 
 bool adopt_program(Services& services, const std::string& version, Report& report) {

@@ -23,4 +23,11 @@ std::optional<std::string> copy_own_program(Services& services, Report& report);
 /// @return whether it became current
 bool adopt_program(Services& services, const std::string& version, Report& report);
 
+/// Brings the program of an artifact to the host when it is newer than the current one, beside it, and adopts it.
+/// @param manifest verified driver.json of the artifact: it names the program's layer, which vouches for it
+/// @return whether a newer one became current
+/// @throws Error bad_manifest when the image's program layer is not the one that driver.json names
+bool update_program(Services& services, ArtifactSource& source, const ResolvedArtifact& artifact,
+                    const DriverManifest& manifest, Report& report);
+
 }  // namespace overdrive
