@@ -78,6 +78,15 @@ Record Record::parse(std::string_view text) {
     }
 }
 
+bool Record::is_newer(std::string_view text) noexcept {
+    try {
+        const JsonReader reader = JsonReader::parse(text, kDocument, Errc::bad_record);
+        return reader.number_or("min_reader", 1) > static_cast<std::uint64_t>(kSchema);
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
 std::string Record::to_json() const {
     json good = json::object();
     for (const auto& [release, pair] : last_good) good[release] = pair.path();

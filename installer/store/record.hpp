@@ -39,7 +39,9 @@ struct Record {
     std::vector<OwnedPath> owned;
 
     /// @throws Error bad_record: damaged (no JSON, checksum wrong, a field malformed), or written by a newer program
-    [[nodiscard]] static Record parse(std::string_view json);
+    [[nodiscard]] static Record parse(std::string_view text);
+    /// Whether a newer program wrote it: not ours to read, and never to be written over.
+    [[nodiscard]] static bool is_newer(std::string_view text) noexcept;
     [[nodiscard]] std::string to_json() const;
     friend bool operator==(const Record&, const Record&) = default;
 };

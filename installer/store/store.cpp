@@ -45,7 +45,7 @@ void sync_file(const Root& root, const std::string& path) {
 
 void sync_tree(const Root& root, const std::string& path) {
     for (const std::string& name : root.list(path)) {
-        const std::string child = path + "/" + name;
+        const std::string child = fmt::format("{}/{}", path, name);
         const auto status = root.link_status(child);
         if (status && S_ISDIR(status->st_mode)) sync_tree(root, child);
         if (status && S_ISREG(status->st_mode)) sync_file(root, child);
@@ -190,6 +190,11 @@ std::optional<Record> Store::load_record() const {
     const auto text = root_.read_file(record_path());
     if (!text) return std::nullopt;
     return attempting(record_path(), [&] { return Record::parse(*text); });
+}
+
+bool Store::record_is_newer() const {
+    const auto text = root_.read_file(record_path());
+    return text && Record::is_newer(*text);
 }
 
 void Store::save_record(const Record& record) { root_.write_file(record_path(), record.to_json()); }

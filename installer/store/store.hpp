@@ -58,6 +58,8 @@ public:
 
     /// nullopt when there is none yet. @throws Error bad_record when it is damaged
     [[nodiscard]] std::optional<Record> load_record() const;
+    /// Whether a newer program wrote the record: load_record() refuses it, and it must not be written over.
+    [[nodiscard]] bool record_is_newer() const;
     /// Durable on return.
     void save_record(const Record& record);
 

@@ -36,6 +36,7 @@ std::optional<ExposurePlan> previous_plan(Services& services, const Store& store
 }
 
 void note_last_good(Store& store, const LocalState& local) {
+    if (store.record_is_newer()) return;  // activating needs no record, so a program that went back still boots
     Record record = local.record.value_or(Record{});
     const Pair& pair = *local.selection.pair;
     const auto found = record.last_good.find(local.facts.kernel_release);

@@ -13,9 +13,8 @@ DriverState look(Services& services) {
     const Store store{services.root};
     const Config config = load_config(services.root, {}, Strictness::boot);
     std::vector<std::string> warnings;
-    const LocalState local = read_local_state(services, store, config, warnings);
-    std::optional<DriverManifest> manifest;
-    if (local.selection.pair) manifest = store.read_manifest(*local.selection.pair);
+    LocalState local = read_local_state(services, store, config, warnings);
+    const auto manifest = read_selected_manifest(store, local);
     return observe(services, store, local, config, manifest ? &*manifest : nullptr);
 }
 
