@@ -80,6 +80,12 @@ class Host:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def add_gpu(self) -> None:
+        device = self.root / "sys/bus/pci/devices/0000:00:01.0"
+        device.mkdir(parents=True)
+        for name, text in (("vendor", "0x10de"), ("class", "0x030000"), ("device", "0x1eb8")):
+            (device / name).write_text(f"{text}\n")
+
     def overdrive(self, *arguments: object, prefix: list[object] | None = None) -> Run:
         """Runs the program with --json over this host."""
         words = [str(word) for word in [*(prefix or []), programs() / "overdrive", "--root", self.root, "--json", *arguments]]
@@ -116,6 +122,15 @@ def finished(verb: str, rc: int, stdout: str, stderr: str) -> Run:
     except ValueError:
         raise AssertionError(f"stdout is no JSON: {run}") from None
     return run
+
+
+@functools.cache
+def reason_table() -> set[tuple[str, str, int]]:
+    """Verb, reason and exit code of every failure that 'overdrive reasons' foresees."""
+    rows = json.loads(say([programs() / "overdrive", "--json", "reasons"]))["reasons"]
+    verbs = {row["verb"] for row in rows}
+    every = {(verb, reason, 2) for verb in verbs for reason in ("usage", "bad-root")}
+    return every | {(row["verb"], row["reason"], row["exit_code"]) for row in rows}
 
 
 @functools.cache
@@ -196,8 +211,6 @@ def layout() -> Path:
 class CliTestCase(unittest.TestCase):
     """A fresh host for every test."""
 
-    seen: set[tuple[str, str]] = set()
-
     def setUp(self) -> None:
         for program in ("overdrive", "overdrive-artifact"):
             if not (programs() / program).exists():
@@ -228,8 +241,8 @@ class CliTestCase(unittest.TestCase):
 
     def assert_refused(self, run: Run, reason: str, rc: int, *words: str) -> None:
         """The failure has this reason and exit code, and its message and remedy say these words."""
-        CliTestCase.seen.add((run.verb, reason))
         self.assertEqual((run.error.get("reason"), run.rc, run.error.get("exit_code")), (reason, rc, rc), run)
+        self.assertIn((run.verb, reason, rc), reason_table(), "the table of reasons does not foresee this")
         last = run.stderr.rstrip().splitlines()
         self.assertIn(f"(reason {reason}, exit code {rc})", last[-1], run)
         at = max((i for i, line in enumerate(last) if line.startswith(f"overdrive: {run.verb}: ")), default=None)

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Installing in a node when things go wrong: a killed container, a module that refuses, a registry that is away, no GPU.
+One disk over three boots, with the stand-in driver. Run as root: python3 tests/vm/install_test.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/support"))
+sys.path.insert(0, str(TOP / "tests/vm"))
+
+import evidence  # noqa: E402
+from evidence import Wanted  # noqa: E402
+from stand_in_artifacts import StandInArtifacts  # noqa: E402
+from vm_case import NodeTestCase  # noqa: E402
+from vm_node import Node, OsRelease, build_nodes  # noqa: E402
+from vm_registry import Registry  # noqa: E402
+
+PROGRAM = "/opt/overdrive/current/bin/overdrive"
+KUBELET_WAIT = 15
+STATE = "/opt/nvidia/.overdrive"
+# What a killed container may leave: its staging and lock, and a copy of the program that nothing names.
+LEFTOVERS = (f"{STATE} ", f"{STATE}/staging", f"{STATE}/generations ", "/opt/nvidia ", "/opt/overdrive")
+
+
+class InstallTest(NodeTestCase):
+    node: Node
+    registry: Registry
+    artifacts: StandInArtifacts
+    older: OsRelease
+    newer: OsRelease
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        work = tempfile.TemporaryDirectory(prefix="overdrive-install-test-")
+        cls.addClassCleanup(work.cleanup)
+        cls.older, cls.newer = build_nodes()
+        cls.registry = Registry()
+        cls.addClassCleanup(cls.registry.close)
+        cls.registry.start()
+        cls.artifacts = StandInArtifacts(Path(work.name), cls.registry)
+        for release in (cls.older, cls.newer):
+            cls.artifacts.push(release, "900.1.0", filler_mib=48)
+        cls.artifacts.push(cls.older, "900.1.2")
+        cls.artifacts.push(cls.older, "900.3.0", parameters={"nvidia-modeset": {"fail": "22"}})
+        cls.node = Node(cls.older)
+        cls.node.start()
+        cls.node.put(cls.artifacts.public, "/etc/overdrive/keys/test.pub")
+        cls.node.check(
+            "cat >/etc/overdrive/config.toml <<'END'\n"
+            f'driver = "900.1.0"\nkubelet-wait = {KUBELET_WAIT}\n'
+            f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
+            '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
+            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nEND'
+        )
+        cls.image = cls.artifacts.image(cls.older, "900.1.0")
+        cls.node.check(f"podman pull -q --tls-verify=false {cls.image}", timeout=900)
+
+    def wanted(self, release: OsRelease) -> Wanted:
+        return Wanted("900.1.0", "900.1.0", release.version, release.kernel)
+
+    def container(self, name: str) -> str:
+        return f"podman run --rm --name {name} --network=host --privileged -v /:/rootfs {self.image}"
+
+    def overdrive(self, *words: str, rc: int = 0) -> dict[str, object]:
+        """Runs the installed program; its answer as JSON."""
+        got, output = self.node.run(f"{PROGRAM} --json {' '.join(words)} 2>/tmp/said", timeout=600)
+        said = self.node.run("cat /tmp/said").output
+        self.assertEqual(got, rc, f"{words}: {output}{said}")
+        return dict(json.loads(output))
+
+    def snapshot(self) -> list[str]:
+        return evidence.snapshot(self.node).splitlines()
+
+    def assert_in_force(self, release: OsRelease, *, kubelet: bool) -> None:
+        """As in the demo, by evidence from outside the program."""
+        lines = [*evidence.all_of(self.node, self.wanted(release), kubelet=kubelet), evidence.status_agrees(self.node, self.wanted(release))]
+        self.assertEqual([f"{line.claim}: {line.found}" for line in lines if not line.ok], [])
+
+    def test_1_container_killed_while_it_copies(self) -> None:
+        before = self.snapshot()
+        job = self.node.spawn(self.container("killed"))
+        # Stopped in the midst of the copy, so that killing it meets the copy however fast this machine is.
+        self.node.check(
+            f"for ((;;)); do for file in {STATE}/staging/*/*/*; do [ -e $file ] && break 2; done; done\n"
+            "pkill -STOP -f -- 'overdrive/lib/overdrive|/overdrive/bin/overdrive'\n"
+            f"test -n \"$(ls {STATE}/staging)\"; test ! -e {STATE}/record.json", timeout=300)
+        self.node.check("podman kill killed", timeout=120)
+        self.assertNotEqual(job.wait().rc, 0)
+        left = set(self.snapshot()) ^ set(before)
+        self.assertEqual([line for line in left if not line.startswith(LEFTOVERS)], [])
+        self.assertTrue(self.node.check(f"ls {STATE}/staging").strip(), "nothing was being copied: this killed too late")
+        self.assertEqual(self.node.check("find /opt/nvidia -mindepth 1 -maxdepth 1 ! -name .overdrive"), "")
+
+        self.node.check(self.container("again"), timeout=900)
+        self.assertEqual(self.node.check(f"ls {STATE}/staging"), "")
+        self.assert_in_force(self.older, kubelet=False)
+
+    def test_2_deactivate_and_activate(self) -> None:
+        self.assertEqual(self.overdrive("deactivate")["result"], "deactivated")
+        self.assertEqual(self.node.run("grep ^nvidia /proc/modules").output, "")
+        self.assertEqual(self.node.run("grep ' /usr/lib64 ' /proc/1/mountinfo").output, "")
+        self.assertEqual(self.node.run("ls /dev/nvidiactl 2>/dev/null").output, "")
+        self.assertEqual(self.overdrive("status")["state"], "degraded")
+        self.assertEqual(self.overdrive("activate")["result"], "changed")
+        self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
+        self.assert_in_force(self.older, kubelet=False)
+
+    def test_3_another_version_waits_for_the_next_boot(self) -> None:
+        """Natively, from the registry."""
+        before = evidence.loaded_version(self.node, self.wanted(self.older)).found
+        result = self.overdrive("install", "900.1.2", rc=4)
+        self.assertEqual((result["result"], result["generation"]), ("at-reboot", f"900.1.2/{self.older.version}"))
+        self.assertEqual(evidence.loaded_version(self.node, self.wanted(self.older)).found, before)
+        self.assertTrue(evidence.current(self.node, self.wanted(self.older)).ok, "'current' is what this boot uses")
+        status = self.overdrive("status")
+        self.assertEqual((status["state"], status["because"]), ("degraded", "reboot-needed"))
+        self.assertEqual(self.overdrive("install", "900.1.0")["fetched"], False)
+        self.assert_in_force(self.older, kubelet=False)
+
+    def test_4_module_that_refuses_to_load(self) -> None:
+        self.overdrive("deactivate")
+        before = self.snapshot()
+        error = self.overdrive("install", "900.3.0", rc=1)["error"]
+        self.assertIsInstance(error, dict)
+        self.assertEqual((error["reason"], error["state"]), ("module-load", "the system is as before"))  # type: ignore[index]
+        self.assertIn("nvidia-modeset", error["message"])  # type: ignore[index]
+        left = set(self.snapshot()) ^ set(before)
+        kept = (f"/opt/nvidia/900.3.0", "/opt/nvidia ", f"{STATE}")  # the generation stays, installed and out of force
+        self.assertEqual([line for line in left if not line.startswith(kept)], [])
+        status = self.overdrive("status")
+        self.assertEqual((status["state"], status["because"]), ("degraded", "activation-failed"))
+        self.assertIn(self.overdrive("install", "900.1.0")["result"], ("installed", "nothing-to-do"))
+        self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
+        self.assert_in_force(self.older, kubelet=False)
+
+    def test_5_registry_away_at_an_os_update(self) -> None:
+        self.registry.stop()
+        self.node.reboot_into(self.newer, wait="settled")
+        seen = self.node.kubelet_evidence()
+        self.assertTrue(seen, "the kubelet must start without a driver")
+        started = int(self.node.check("systemctl show -P ExecMainStartTimestampMonotonic kubelet.service")) / 1e6
+        waiting = int(self.node.check("systemctl show -P ExecMainStartTimestampMonotonic nvidia-wait.service")) / 1e6
+        self.assertGreater(started - waiting, KUBELET_WAIT - 1, "it waits for a driver that may come")
+        self.assertLess(started - waiting, KUBELET_WAIT + 20, "and no longer than the configuration says")
+        status = self.overdrive("status")
+        self.assertEqual((status["state"], status["because"]), ("degraded", "no-local-pair"))
+        failed = self.overdrive("update", rc=6)["error"]
+        self.assertIsInstance(failed, dict)
+        self.assertEqual(failed["reason"], "unreachable")  # type: ignore[index]
+        # Only what must go out to the registry fails; the boot is otherwise whole.
+        units = self.node.run("systemctl --failed --plain --no-legend | cut -d' ' -f1").output.split()
+        self.assertLessEqual(set(units), {"nvidia-update.service", "nvidia-wait.service"})
+
+        self.registry.start()
+        self.assertIn(self.overdrive("update")["result"], ("installed",))
+        self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
+        self.assert_in_force(self.newer, kubelet=False)
+
+    def test_6_no_gpu(self) -> None:
+        self.node.poweroff()
+        with tempfile.TemporaryDirectory(prefix="overdrive-disk-") as kept:
+            disk = Path(kept) / "root.ext4"
+            self.node.save_disk(disk)
+            without = Node(self.newer, gpu=False, disk=disk)
+        type(self).node.close()
+        type(self).node = without
+        without.start()
+        self.assertTrue(without.kubelet_evidence())
+        self.assertEqual(without.run("grep ^nvidia /proc/modules").output, "")
+        self.assertEqual(without.run("grep ' /usr/lib64 ' /proc/1/mountinfo").output, "")
+        self.assertEqual(self.overdrive("status")["state"], "no-device")
+        self.assertEqual(self.overdrive("activate")["result"], "no-device")
+        self.assertEqual(self.overdrive("install")["result"], "nothing-to-do")
+        self.assertEqual(without.check("systemctl is-active nvidia.service kubelet.service").split(), ["active", "active"])
+
+
+if __name__ == "__main__":
+    unittest.main()
