@@ -30,7 +30,7 @@ bool is_listed(const DriverManifest& manifest, const std::string& path) {
 
 void refuse_unlisted_below(const Root& image, const DriverManifest& manifest, const std::string& below) {
     for (const std::string& name : image.list(below.empty() ? std::string{kDriver} : in_image(below))) {
-        const std::string path = below.empty() ? name : below + "/" + name;
+        const std::string path = below.empty() ? name : fmt::format("{}/{}", below, name);
         const auto status = image.link_status(in_image(path));
         if (status && S_ISDIR(status->st_mode)) {
             refuse_unlisted_below(image, manifest, path);

@@ -39,10 +39,11 @@ void collect(const Root& root, const std::string& directory, const std::string& 
     const std::vector<std::string> names = root.list(directory);
     if (names.empty()) out.push_back(below);
     for (const std::string& name : names) {
-        const std::string path = below.empty() ? name : below + "/" + name;
-        const auto status = root.link_status(directory + "/" + name);
+        const std::string path = below.empty() ? name : fmt::format("{}/{}", below, name);
+        const std::string place = fmt::format("{}/{}", directory, name);
+        const auto status = root.link_status(place);
         if (status && S_ISDIR(status->st_mode))
-            collect(root, directory + "/" + name, path, out);
+            collect(root, place, path, out);
         else
             out.push_back(path);
     }

@@ -32,12 +32,12 @@ std::string Sha256::finish() {
         throw std::runtime_error{"OpenSSL: SHA-256 failed"};
     }
     begin(context_.get());
-    constexpr std::string_view digits = "0123456789abcdef";
+    constexpr std::string_view kDigits = "0123456789abcdef";
     std::string hex;
     hex.reserve(2 * static_cast<std::size_t>(size));
     for (unsigned i = 0; i < size; ++i) {
-        hex += digits[raw.at(i) >> 4U];
-        hex += digits[raw.at(i) & 15U];
+        hex += kDigits[raw.at(i) >> 4U];
+        hex += kDigits[raw.at(i) & 15U];
     }
     return hex;
 }
