@@ -96,7 +96,7 @@ void record_installed(Store& store, const Config& config, const Pair& pair) {
     try {
         record = store.load_record().value_or(Record{});
     } catch (const Error& error) {
-        if (error.code() != Errc::bad_record) throw;
+        if (error.code() != Errc::bad_record || store.record_is_newer()) throw;
         // A damaged record is rebuilt; the generations carry their own commit records.
     }
     const Record before = record;
@@ -108,7 +108,8 @@ void record_installed(Store& store, const Config& config, const Pair& pair) {
 }
 
 ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config,
-                        const Installed& installed, Lock lock, Report& report) {
+                        const Installed& installed, const std::function<bool()>& bring_program, Lock lock,
+                        Report& report) {
     Ending ending;
     if (copy_own_program(services, report))
         ending.program_changed = adopt_program(services, services.program.version, report);
@@ -124,6 +125,7 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     } else if (here && !options.no_activate) {
         ending.activation = activate(services, store, config, installed.pair, report);
     }
+    if (bring_program) ending.program_changed = bring_program() || ending.program_changed;
     // What systemd starts takes the lock itself.
     { const Lock given_up = std::move(lock); }
     if (!options.no_units && services.units.reachable()) {

@@ -6,6 +6,7 @@
 #include "verbs/find_artifact.hpp"
 #include "verbs/finish_install.hpp"
 #include "verbs/install_from_image.hpp"
+#include "verbs/install_program.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/preconditions.hpp"
 #include "verbs/sizes.hpp"
@@ -30,8 +31,7 @@ std::uint64_t driver_bytes(const ResolvedArtifact& artifact) {
     return bytes;
 }
 
-ExitCode tell_plan(Services& services, const Store& store, const Config& config, const FoundArtifact& found,
-                   bool installed, Report& report) {
+ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installed, Report& report) {
     const std::string path = found.pair.path();
     std::vector<std::string> steps;
     if (!installed) {
@@ -46,8 +46,6 @@ ExitCode tell_plan(Services& services, const Store& store, const Config& config,
                 ? fmt::format("{} is installed; 'overdrive activate --dry-run' tells what activating it would change\n",
                               path)
                 : std::string{"then install the units and activate it\n"};
-    static_cast<void>(services);
-    static_cast<void>(config);
     report.result({{"schema", 1},
                    {"result", "dry-run"},
                    {"generation", path},
@@ -104,13 +102,17 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
     FoundArtifact found = find_artifact(services, config, facts, key, report);
     Store store{services.root};
-    if (options.dry_run)
-        return tell_plan(services, store, config, found, store.find_generation(found.pair).has_value(), report);
+    if (options.dry_run) return tell_plan(store, found, store.find_generation(found.pair).has_value(), report);
     Lock lock = take_lock(services, store, "install");
+    if (store.record_is_newer()) static_cast<void>(store.load_record());  // says who wrote it, before anything moves
     store.remove_stale_staging();
     const Installed installed = bring(options, services, store, config, found, facts, report);
     record_installed(store, config, found.pair);
-    return finish_install(options, services, store, config, installed, std::move(lock), report);
+    const auto bring_program = [&] {
+        return installed.fetched &&
+               update_program(services, *found.source, found.artifact, store.read_manifest(found.pair), report);
+    };
+    return finish_install(options, services, store, config, installed, bring_program, std::move(lock), report);
 }
 
 ExitCode nothing_to_update(const std::string& why, const LocalState& local, Report& report) {
