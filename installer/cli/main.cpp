@@ -1,4 +1,3 @@
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -6,6 +5,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/program_facts.hpp"
+#include "cli/report_sink.hpp"
 #include "cli/system_clock.hpp"
 #include "cli/terminal_progress.hpp"
 #include "cli/terminal_report.hpp"
@@ -31,10 +31,15 @@ std::vector<HostFile> unit_files_for(const Root& root, const Config& config) {
     return files;
 }
 
-CurlSettings curl_settings(const Root& root, const Config& config, const std::string& version) {
+/// The certificates that came with the program, for a host that has none; empty in a development build.
+std::string bundled_ca_file(const ProgramFacts& program) {
+    return program.program_directory.empty() ? std::string{} : program.program_directory + "/share/ca-certificates.crt";
+}
+
+CurlSettings curl_settings(const Root& root, const Config& config, const ProgramFacts& program) {
     return {.insecure_registries = config.insecure_registries,
-            .ca_file = find_ca_file(root).value_or(""),
-            .user_agent = "overdrive/" + version};
+            .ca_file = find_ca_file(root).value_or(bundled_ca_file(program)),
+            .user_agent = "overdrive/" + program.version};
 }
 
 /// Builds the real adapters and runs the chosen verb with them.
@@ -61,8 +66,7 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
                       .open_source =
                           [&](const std::string& name, const Config& config) {
                               if (!transport)
-                                  transport =
-                                      std::make_unique<CurlTransport>(curl_settings(root, config, program.version));
+                                  transport = std::make_unique<CurlTransport>(curl_settings(root, config, program));
                               return make_source(name, *transport, config, read_host_facts(root).os_release.id());
                           },
                       .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
@@ -71,13 +75,26 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
     return dispatch.chosen(services, report);
 }
 
+/// While it lives, what is logged goes to the report.
+class LogToReport {
+public:
+    explicit LogToReport(Report& report) {
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>("overdrive", std::make_shared<ReportSink>(report)));
+    }
+    LogToReport(const LogToReport&) = delete;
+    LogToReport& operator=(const LogToReport&) = delete;
+    ~LogToReport() { spdlog::drop_all(); }
+};
+
 ExitCode run(const Dispatch& dispatch) {
     TerminalReport terminal{dispatch.json, dispatch.quiet};
     std::unique_ptr<Report> relay;
     try {
         const Root root{choose_root(dispatch.root)};
         if (dispatch.relay) relay = std::make_unique<RelayReport>(root, *dispatch.relay);
-        return run_with_adapters(dispatch, root, relay ? *relay : terminal);
+        Report& report = relay ? *relay : terminal;
+        const LogToReport log{report};
+        return run_with_adapters(dispatch, root, report);
     } catch (const Error& error) {
         if (relay) relay->failure(dispatch.verb, error);
         terminal.failure(dispatch.verb, error);
@@ -92,8 +109,6 @@ ExitCode run(const Dispatch& dispatch) {
 }  // namespace overdrive
 
 int main(int argc, char** argv) {
-    spdlog::set_default_logger(spdlog::stderr_logger_st("overdrive"));
-    spdlog::set_pattern("%l: %v");
     overdrive::Dispatch dispatch;
     const auto app = overdrive::make_command_line(dispatch);
     try {

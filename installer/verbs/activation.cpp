@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "transaction/steps/expose.hpp"
 #include "transaction/steps/load_modules.hpp"
 #include "transaction/steps/make_nodes.hpp"
@@ -45,6 +47,19 @@ void note_last_good(Store& store, const LocalState& local) {
     store.save_record(record);
 }
 
+/// Whether everything an activation makes is there already, so that running it again costs a look and no more.
+bool in_force(Services& services, const Store& store, const Config& config, const LocalState& local,
+              const DriverManifest& manifest) {
+    const std::string firmware = store.generation_path(manifest.pair()) + "/lib/firmware";
+    const bool firmware_set = manifest.firmware.empty() || !is_ours_or_unset(local.facts.firmware_path) ||
+                              local.facts.firmware_path == firmware;
+    const bool optional_loaded = std::all_of(
+        manifest.modules.begin(), manifest.modules.end(),
+        [&](const ModuleSpec& module) { return !module.autoload || local.facts.loaded(module.name) != nullptr; });
+    return firmware_set && optional_loaded && services.root.exists("/run/overdrive/status.json") &&
+           observe(services, store, local, config, &manifest).word == StateWord::ready;
+}
+
 }  // namespace
 
 std::vector<std::string> describe_activation(Services& services, const Store& store, const LocalState& local,
@@ -84,6 +99,10 @@ Activation activate_selected(Services& services, Store& store, const Config& con
         return activation;
     }
 
+    if (in_force(services, store, config, local, manifest)) {
+        activation.state = {StateWord::ready, DegradedBecause::nothing, ""};
+        return activation;
+    }
     std::vector<std::unique_ptr<Step>> steps;
     const bool no_device = local.facts.gpus.empty();
     if (!no_device) {

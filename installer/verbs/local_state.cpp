@@ -18,10 +18,34 @@ constexpr const char* kStatusFile = "/run/overdrive/status.json";
 constexpr const char* kDevicePresentFile = "/run/overdrive/device-present";
 constexpr const char* kReadyFile = "/run/overdrive/ready";
 
-std::vector<Candidate> candidates(const std::vector<GenerationInfo>& generations) {
+/// Whether a generation for this kernel release was built for this very kernel: same architecture, and the same build
+/// where both are known. One whose driver.json cannot be read fits nothing.
+bool built_for(const Store& store, const GenerationInfo& generation, const HostFacts& facts,
+               std::vector<std::string>& warnings) {
+    try {
+        const DriverManifest manifest = store.read_manifest(generation.pair);
+        const bool other_build =
+            manifest.build_id && facts.kernel_build_id && manifest.build_id != facts.kernel_build_id;
+        if (other_build) {
+            warnings.push_back(
+                fmt::format("{} is for another build of kernel {}", generation.pair.path(), facts.kernel_release));
+        }
+        return manifest.architecture == facts.architecture && !other_build;
+    } catch (const Error& error) {
+        warnings.push_back(fmt::format("{} is not used: {}", generation.pair.path(), error.what()));
+        return false;
+    }
+}
+
+std::vector<Candidate> candidates(const Store& store, const std::vector<GenerationInfo>& generations,
+                                  const HostFacts& facts, std::vector<std::string>& warnings) {
     std::vector<Candidate> out;
     out.reserve(generations.size());
-    for (const GenerationInfo& generation : generations) out.push_back({generation.pair, generation.kernel_release});
+    for (const GenerationInfo& generation : generations) {
+        const bool same_release = generation.kernel_release == facts.kernel_release;
+        if (same_release && !built_for(store, generation, facts, warnings)) continue;
+        out.push_back({generation.pair, generation.kernel_release});
+    }
     return out;
 }
 
@@ -62,7 +86,8 @@ LocalState read_local_state(const Services& services, const Store& store, const 
         (!local.wanted || local.wanted->allows(local.record->desired->driver))) {
         local.wanted = DriverWish::parse(local.record->desired->driver.text());
     }
-    local.selection = select_generation(candidates(local.generations), local.wanted, local.facts.kernel_release);
+    local.selection = select_generation(candidates(store, local.generations, local.facts, warnings), local.wanted,
+                                        local.facts.kernel_release);
     return local;
 }
 

@@ -52,6 +52,7 @@ TEST_F(ActivateTest, TheSecondTimeChangesNothingAndSaysSo) {
     EXPECT_EQ(activate(), ExitCode::ok);
 
     EXPECT_THAT(host_.timeline, IsEmpty());
+    EXPECT_THAT(host_.processes.ran, testing::SizeIs(1)) << "nvidia-smi is asked when something changed";
     EXPECT_EQ(host_.root_dir.tree("opt"), before);
     EXPECT_EQ(report_.json["result"], "nothing-to-do");
     EXPECT_THAT(report_.text, HasSubstr("nothing to do"));
@@ -165,6 +166,16 @@ TEST_F(ActivateTest, WithoutAFittingGenerationItSaysSoAndAtBootItStaysOut) {
     EXPECT_EQ(thrown_by([&] { activate(); }), Errc::no_artifact);
     EXPECT_EQ(activate(true), ExitCode::ok);
     EXPECT_EQ(report_.json["because"], "no-local-pair");
+}
+
+TEST_F(ActivateTest, AnotherBuildOfTheSameKernelReleaseDoesNotFit) {
+    DriverManifest manifest = small_manifest("550.1.2");
+    manifest.build_id = "aaaa";
+    install_small_driver(host_.root_dir.root(), manifest);
+    host_.facts.kernel_build_id = "bbbb";
+    EXPECT_EQ(activate(), ExitCode::ok);
+    EXPECT_EQ(host_.root_dir.root().read_link("opt/nvidia/current"), pair_.path()) << "the one without a build id";
+    EXPECT_THAT(report_.warnings, testing::Contains(HasSubstr("another build of kernel")));
 }
 
 TEST_F(ActivateTest, NeedsRoot) {
