@@ -115,6 +115,19 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     return finish_install(options, services, store, config, installed, bring_program, std::move(lock), report);
 }
 
+/// The command line wins in this run; the next boot goes by what the files say.
+void warn_unless_kept(const InstallOptions& options, const Services& services, Report& report) {
+    if (!options.overrides.driver || options.staged) return;
+    const auto kept = load_config(services.root, {}, Strictness::boot).wish();
+    const DriverWish now = DriverWish::parse(*options.overrides.driver);
+    const bool same = !kept || (now.is_branch ? kept->text == now.text : kept->allows(DriverId::parse(now.text)));
+    if (same) return;
+    report.warn(
+        fmt::format("the configuration wants driver {}, so the next boot goes back to it; write driver = \"{}\" into "
+                    "/etc/overdrive/config.toml to keep this one",
+                    kept->text, now.text));
+}
+
 ExitCode nothing_to_update(const std::string& why, const LocalState& local, Report& report) {
     report.result(
         {{"schema", 1},
@@ -130,6 +143,7 @@ ExitCode nothing_to_update(const std::string& why, const LocalState& local, Repo
 ExitCode run_install(const InstallOptions& options, Services& services, Report& report) {
     if (!options.dry_run) require_root(services, "install");
     Config config = load_config(services.root, options.overrides, Strictness::interactive);
+    warn_unless_kept(options, services, report);
     if (options.staged) return install_staged(options, services, std::move(config), report);
     if (comes_from_own_image(options, services))
         return install_from_image(options, services, std::move(config), report);

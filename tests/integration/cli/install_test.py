@@ -96,9 +96,12 @@ class WishTest(GoodTest):
         self.host.configure('driver = "901.1.0"\nsources = ["oci:%s"]\n[trust]\nkeys = ["/etc/first.pub"]\n' % layout())
         self.assert_installed(self.host.overdrive("install", "--no-activate", "--no-units"), "901.1.0")
 
-    def test_command_line_wins_over_the_pin(self) -> None:
+    def test_command_line_wins_over_the_pin_for_now(self) -> None:
         self.host.configure('pin = "901.1.0"\n[trust]\nkeys = ["/etc/first.pub"]\n')
-        self.assert_installed(self.install(f"oci:{layout()}", "900.1.2"), "900.1.2")
+        run = self.install(f"oci:{layout()}", "900.1.2")
+        self.assert_installed(run, "900.1.2")
+        self.assertIn("warning: the configuration wants driver 901.1.0, so the next boot goes back to it", run.stderr)
+        self.assertNotIn("goes back", self.install(f"oci:{layout()}", "901.1.0").stderr)
 
     def test_unsigned_is_taken_where_that_is_written_down(self) -> None:
         made = self.work / "unsigned"
