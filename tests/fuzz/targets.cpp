@@ -1,0 +1,173 @@
+#include "fuzz/targets.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "devices/host_texts.hpp"
+#include "model/config.hpp"
+#include "model/driver_manifest.hpp"
+#include "model/os_profile.hpp"
+#include "model/os_release.hpp"
+#include "model/pair.hpp"
+#include "overlay/mount_table.hpp"
+#include "registry/image_manifest.hpp"
+#include "registry/source_name.hpp"
+#include "store/generation.hpp"
+#include "store/record.hpp"
+#include "support/error.hpp"
+#include "support/sha256.hpp"
+
+namespace overdrive {
+
+namespace {
+
+/// Runs a reader that may refuse.
+template <typename Body>
+void refusing(Body body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        require_promise(*error.what() != '\0', "a refusal says why");
+    }
+}
+
+void os_release(std::string_view bytes) {
+    refusing([&] {
+        const OsRelease release = OsRelease::parse(bytes);
+        const std::string key = os_key(profile_for(release.id()), release, "6.1.0-1-test");
+        require_promise(is_path_safe(key), "an OS key is one safe path component");
+        const Pair pair{DriverId::parse("900.1.0"), key};
+        require_promise(parse_pair_path(pair.path()) == pair, "a pair's path is read back");
+        require_promise(tag_of(pair).size() <= 128, "a tag has at most 128 characters");
+    });
+}
+
+void driver_json(std::string_view bytes) {
+    refusing([&] {
+        const DriverManifest manifest = DriverManifest::parse(bytes);
+        for (const FileSpec& file : manifest.files)
+            require_promise(is_plain_relative_path(file.path), "listed files stay inside");
+        for (const std::string& name : manifest.libraries)
+            require_promise(name.find('/') == std::string::npos, "a library is a name");
+        for (const std::string& name : manifest.programs)
+            require_promise(name.find('/') == std::string::npos, "a program is a name");
+        for (const ModuleSpec& module : manifest.modules)
+            require_promise(is_plain_relative_path(module.path), "modules stay inside");
+        const std::string again = manifest.to_json();
+        require_promise(DriverManifest::parse(again).to_json() == again, "driver.json comes back as it was written");
+    });
+}
+
+void image_manifest(std::string_view bytes) {
+    for (const char* type :
+         {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}) {
+        refusing([&] { static_cast<void>(select_platform(parse_index(bytes, type, "index"), "amd64")); });
+    }
+    for (const char* type :
+         {"application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"}) {
+        refusing([&] {
+            const ImageManifest manifest = parse_image_manifest(bytes, type, "manifest");
+            require_promise(manifest.layers.size() <= kMostLayers, "layers are counted");
+            for (const LayerDescriptor& layer : manifest.layers)
+                require_promise(layer.size <= kMostLayerBytes, "a layer's size is bounded");
+        });
+    }
+    refusing([&] { static_cast<void>(parse_config_architecture(bytes, "config")); });
+}
+
+void source_name(std::string_view bytes) {
+    refusing([&] {
+        const SourceName name = parse_source_name(bytes);
+        require_promise(name.text() == bytes, "a source's name is what was written");
+        require_promise(name.host.find_first_of("/@ \n") == std::string::npos, "a host is a host");
+        static_cast<void>(allows_plain_http(name.host, {"registry.example:5000", "localhost"}));
+    });
+}
+
+void tag(std::string_view bytes) {
+    if (const auto pair = pair_of_tag(bytes)) {
+        require_promise(is_path_safe(pair->os_key), "a tag's OS key is one safe path component");
+        const auto again = pair_of_tag(tag_of(*pair));
+        require_promise(again.has_value() && *again == *pair, "a pair read from a tag gives that tag's pair");
+    }
+    refusing([&] {
+        const Pair pair = parse_pair_path(bytes);
+        require_promise(pair.path() == bytes, "a pair's path is read back");
+    });
+    refusing([&] { static_cast<void>(DriverWish::parse(bytes)); });
+}
+
+void mountinfo(std::string_view bytes) {
+    refusing([&] {
+        const MountTable table{parse_mountinfo(bytes)};
+        static_cast<void>(table.visible_at("/usr/lib64"));
+        static_cast<void>(table.stack_at("/usr/lib64"));
+        for (const MountEntry* mount : table.submounts_of("/usr"))
+            require_promise(is_at_or_below(mount->target, "/usr"), "a submount is below");
+    });
+    refusing([&] { static_cast<void>(parse_modules(bytes)); });
+    refusing([&] { static_cast<void>(parse_character_majors(bytes)); });
+    refusing([&] { static_cast<void>(parse_driver_version(bytes)); });
+    refusing([&] { static_cast<void>(parse_build_id(bytes)); });
+}
+
+/// A checksum that is right lets the bytes through to the fields behind it.
+std::string with_checksum(std::string_view bytes) {
+    auto document = nlohmann::json::parse(bytes, nullptr, false);
+    if (!document.is_object()) return std::string{bytes};
+    document.erase("checksum");
+    try {
+        document["checksum"] = sha256_hex(document.dump());
+        return document.dump();
+    } catch (const nlohmann::json::exception&) {  // not UTF-8
+        return std::string{bytes};
+    }
+}
+
+void record(std::string_view bytes) {
+    static_cast<void>(Record::is_newer(bytes));
+    refusing([&] { static_cast<void>(Record::parse(bytes)); });
+    refusing([&] {
+        const Record accepted = Record::parse(with_checksum(bytes));
+        require_promise(Record::parse(accepted.to_json()) == accepted, "a record comes back as it was written");
+    });
+    refusing([&] { static_cast<void>(parse_generation(bytes, "generation")); });
+}
+
+void config(std::string_view bytes) {
+    refusing([&] {
+        Config accepted;
+        apply_config(accepted, bytes, "config.toml", Strictness::interactive);
+        require_promise(accepted.warnings.empty(), "what is accepted needs no warning");
+    });
+    refusing([&] {
+        Config lenient;
+        apply_config(lenient, bytes, "config.toml", Strictness::boot);
+    });
+}
+
+}  // namespace
+
+void require_promise(bool kept, const char* promise) {
+    if (kept) return;
+    static_cast<void>(std::fprintf(stderr, "broken promise: %s\n", promise));
+    std::abort();
+}
+
+const std::vector<FuzzTarget>& fuzz_targets() {
+    static const std::vector<FuzzTarget> kTargets{
+        {"os-release", os_release},
+        {"driver-json", driver_json},
+        {"image-manifest", image_manifest},
+        {"source-name", source_name},
+        {"tag", tag},
+        {"mountinfo", mountinfo},
+        {"record", record},
+        {"config", config},
+        {"tar-layer", fuzz_tar_layer},
+    };
+    return kTargets;
+}
+
+}  // namespace overdrive

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace overdrive {
+
+/// A reader of bytes from outside, to be given any bytes at all.
+///
+/// It may refuse them with an Error and nothing else; what it accepts must keep its promises (a name stays inside its
+/// directory, a value comes back as it was written). A broken promise aborts the process.
+struct FuzzTarget {
+    const char* name;  ///< also the folder of its corpus
+    void (*run)(std::string_view bytes);
+};
+
+[[nodiscard]] const std::vector<FuzzTarget>& fuzz_targets();
+
+/// The target that unpacks its bytes as a layer's tar stream below a temporary directory.
+void fuzz_tar_layer(std::string_view bytes);
+
+/// Aborts with `promise` unless it was kept.
+void require_promise(bool kept, const char* promise);
+
+}  // namespace overdrive
