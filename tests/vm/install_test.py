@@ -77,7 +77,8 @@ class InstallTest(NodeTestCase):
         return dict(json.loads(output))
 
     def snapshot(self) -> list[str]:
-        return evidence.snapshot(self.node).splitlines()
+        # Not evidence.snapshot(): on a node that has nothing yet some of what it lists is missing.
+        return self.node.run(evidence.SNAPSHOT).output.splitlines()
 
     def assert_in_force(self, release: OsRelease, *, kubelet: bool) -> None:
         """As in the demo, by evidence from outside the program."""
@@ -116,13 +117,15 @@ class InstallTest(NodeTestCase):
     def test_3_another_version_waits_for_the_next_boot(self) -> None:
         """Natively, from the registry."""
         before = evidence.loaded_version(self.node, self.wanted(self.older)).found
-        result = self.overdrive("install", "900.1.2", rc=4)
+        self.node.check("sed -i 's/900.1.0/900.1.2/' /etc/overdrive/config.toml")
+        result = self.overdrive("install", rc=4)
         self.assertEqual((result["result"], result["generation"]), ("at-reboot", f"900.1.2/{self.older.version}"))
         self.assertEqual(evidence.loaded_version(self.node, self.wanted(self.older)).found, before)
         self.assertTrue(evidence.current(self.node, self.wanted(self.older)).ok, "'current' is what this boot uses")
         status = self.overdrive("status")
         self.assertEqual((status["state"], status["because"]), ("degraded", "reboot-needed"))
-        self.assertEqual(self.overdrive("install", "900.1.0")["fetched"], False)
+        self.node.check("sed -i 's/900.1.2/900.1.0/' /etc/overdrive/config.toml")
+        self.assertEqual(self.overdrive("install")["fetched"], False)
         self.assert_in_force(self.older, kubelet=False)
 
     def test_4_module_that_refuses_to_load(self) -> None:
@@ -183,4 +186,4 @@ class InstallTest(NodeTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(failfast=True)  # each goes on where the one before ended

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from vm_registry import Registry
 
 TOP = Path(__file__).resolve().parents[2]
 BUNDLE = TOP / "build/bundle"
+ARTIFACT = Path(os.environ.get("OVERDRIVE_ARTIFACT", TOP / "build/dev/bin/overdrive-artifact"))
 OS_ID = "coreos"
 
 
@@ -59,7 +61,7 @@ class StandInArtifacts:
             module["parameters"] = (parameters or {}).get(module["name"], module.get("parameters", {}))
         changed.write_text(json.dumps(document))
         layout, tag = self.work / "layout", f"{release.version}-{driver}"
-        subprocess.run([TOP / "build/dev/bin/overdrive-artifact", "pack", "--describe", changed, "--program", require_bundle(),
+        subprocess.run([ARTIFACT, "pack", "--describe", changed, "--program", require_bundle(),
                         "--user-space", user_space, "--modules", modules, "--sign-key", self.private, "--output", layout,
                         "--layer-cache", TOP / "build/images/layers"], check=True, stdout=subprocess.DEVNULL)
         target = f"docker://{self.registry.on_host}/overdrive/nvidia-{OS_ID}:{tag}"
