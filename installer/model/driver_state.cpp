@@ -37,8 +37,6 @@ std::string_view to_string(DegradedBecause because) noexcept {
             return "reboot-needed";
         case DegradedBecause::activation_failed:
             return "activation-failed";
-        case DegradedBecause::damaged:
-            return "damaged";
     }
     return "";
 }
@@ -57,7 +55,6 @@ DriverState judge(const Observation& seen) {
         return degraded(DegradedBecause::no_local_pair,
                         fmt::format("no installed driver fits kernel {}", seen.kernel_release));
     }
-    if (seen.damage) return degraded(DegradedBecause::damaged, *seen.damage);
     if (seen.loaded_version && *seen.loaded_version != seen.wanted_version) {
         return degraded(DegradedBecause::reboot_needed,
                         fmt::format("driver {} is loaded, {} takes over at the next boot", *seen.loaded_version,

@@ -21,14 +21,13 @@ enum class StateWord {
 enum class DegradedBecause {
     nothing,
     nothing_installed,
-    no_local_pair,      ///< nothing installed fits the running kernel
-    not_active,         ///< installed, but not activated in this boot
-    modules,            ///< a module is missing or of another version
-    exposure,           ///< libraries are not visible, or of another generation
-    nodes,              ///< device nodes are missing
-    reboot_needed,      ///< another version is loaded; the wanted one takes over at the next boot
-    activation_failed,  ///< the last activation failed
-    damaged             ///< what is installed is not what was installed
+    no_local_pair,     ///< nothing installed fits the running kernel
+    not_active,        ///< installed, but not activated in this boot
+    modules,           ///< a module is missing or of another version
+    exposure,          ///< libraries are not visible, or of another generation
+    nodes,             ///< device nodes are missing
+    reboot_needed,     ///< another version is loaded; the wanted one takes over at the next boot
+    activation_failed  ///< the last activation failed
 };
 [[nodiscard]] std::string_view to_string(DegradedBecause because) noexcept;
 
@@ -48,7 +47,6 @@ struct Observation {
     std::optional<std::string> selected;  ///< `<driver>/<os>` that fits this kernel
     std::string kernel_release;
     std::optional<std::string> current;
-    std::optional<std::string> damage;          ///< why the selected generation cannot be read
     std::string wanted_version;                 ///< version of the selected driver
     std::optional<std::string> loaded_version;  ///< of the nvidia module
     std::vector<std::string> missing_modules;

@@ -91,17 +91,6 @@ LocalState read_local_state(const Services& services, const Store& store, const 
     return local;
 }
 
-std::optional<DriverManifest> read_selected_manifest(const Store& store, LocalState& local) {
-    if (!local.selection.pair) return std::nullopt;
-    try {
-        return store.read_manifest(*local.selection.pair);
-    } catch (const Error& error) {
-        if (error.code() == Errc::io) throw;
-        local.damage = error.what();
-        return std::nullopt;
-    }
-}
-
 DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config,
                     const DriverManifest* manifest) {
     Observation seen;
@@ -110,7 +99,6 @@ DriverState observe(Services& services, const Store& store, const LocalState& lo
     seen.kernel_release = local.facts.kernel_release;
     if (local.selection.pair) seen.selected = local.selection.pair->path();
     if (local.current) seen.current = local.current->path();
-    seen.damage = local.damage;
     seen.loaded_version = local.facts.driver_version;
     const auto note = read_activation_note(services.root);
     if (note && note->boot_id == local.facts.boot_id) seen.activation_failure = note->failure;

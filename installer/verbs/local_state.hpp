@@ -19,7 +19,6 @@ struct LocalState {
     std::optional<Pair> current;
     std::optional<DriverWish> wanted;
     Selection selection;
-    std::optional<std::string> damage;  ///< why the selected generation's driver.json cannot be taken
     HostFacts facts;
 };
 
@@ -27,10 +26,6 @@ struct LocalState {
 /// themselves.
 [[nodiscard]] LocalState read_local_state(const Services& services, const Store& store, const Config& config,
                                           std::vector<std::string>& warnings);
-
-/// driver.json of the selected generation; nullopt when there is none, or when it is damaged, which `local.damage` then
-/// says: whoever only looks goes on and tells it.
-[[nodiscard]] std::optional<DriverManifest> read_selected_manifest(const Store& store, LocalState& local);
 
 /// Observes modules, exposure and nodes and judges them. @param manifest of the selected generation; nullptr when there
 /// is none

@@ -52,7 +52,7 @@ Screen gather(const StatusOptions& options, Services& services) {
     const HostFacts& facts = screen.local.facts;
     const OsProfile& profile = profile_for(facts.os_release.id());
     screen.os_key = os_key(profile, facts.os_release, facts.kernel_release);
-    screen.manifest = read_selected_manifest(store, screen.local);
+    if (screen.local.selection.pair) screen.manifest = store.read_manifest(*screen.local.selection.pair);
     screen.state = observe(services, store, screen.local, screen.config, screen.manifest ? &*screen.manifest : nullptr);
     if (screen.manifest) {
         const ExposurePlan plan =

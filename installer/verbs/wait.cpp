@@ -9,12 +9,12 @@ namespace overdrive {
 
 namespace {
 
-DriverState look(Services& services) {
+DriverState look(Services& services, const Config& config) {
     const Store store{services.root};
-    const Config config = load_config(services.root, {}, Strictness::boot);
     std::vector<std::string> warnings;
-    LocalState local = read_local_state(services, store, config, warnings);
-    const auto manifest = read_selected_manifest(store, local);
+    const LocalState local = read_local_state(services, store, config, warnings);
+    std::optional<DriverManifest> manifest;
+    if (local.selection.pair) manifest = store.read_manifest(*local.selection.pair);
     return observe(services, store, local, config, manifest ? &*manifest : nullptr);
 }
 
@@ -36,13 +36,14 @@ bool worth_waiting(const DriverState& state, bool fetched_while_waiting) {
 
 ExitCode run_wait(const WaitOptions& options, Services& services, Report& report) {
     const auto end = services.clock.steady() + options.timeout;
+    const Config config = load_config(services.root, {}, Strictness::boot);
     bool nothing_fitted = false;
     while (true) {
-        const DriverState state = look(services);
+        const DriverState state = look(services, config);
         nothing_fitted = nothing_fitted || state.because == DegradedBecause::nothing_installed ||
                          state.because == DegradedBecause::no_local_pair;
-        const bool satisfied =
-            state.word != StateWord::degraded || (options.target == "driver" && !worth_waiting(state, nothing_fitted));
+        const bool satisfied = state.word != StateWord::degraded ||
+                               (options.target == "driver" && !worth_waiting(state, config, nothing_fitted));
         if (satisfied || services.clock.steady() >= end) {
             report.result(
                 {{"schema", 1}, {"satisfied", satisfied}, {"state", to_string(state.word)}, {"why", state.why}},
