@@ -18,12 +18,13 @@ DriverState look(Services& services, const Config& config) {
     return observe(services, store, local, config, manifest ? &*manifest : nullptr);
 }
 
-/// Whether a driver may still come: nothing local fits, or what was fetched is being activated right now.
-bool worth_waiting(const DriverState& state, bool fetched_while_waiting) {
+/// Whether a driver may still come: nothing local fits and there is a source to ask, or what was fetched is being
+/// activated right now.
+bool worth_waiting(const DriverState& state, const Config& config, bool fetched_while_waiting) {
     switch (state.because) {
         case DegradedBecause::nothing_installed:
         case DegradedBecause::no_local_pair:
-            return true;
+            return !config.sources.empty();
         case DegradedBecause::activation_failed:
         case DegradedBecause::reboot_needed:
             return false;

@@ -15,8 +15,8 @@ struct WaitOptions {
     std::chrono::seconds timeout{120};
 };
 
-/// Waits, bounded, for the driver. For `driver` it returns at once when there is no GPU, when the driver is ready, or
-/// when nothing that could come would help (a local pair fits but is degraded for another reason).
+/// Waits, bounded, for the driver. For `driver` it returns at once when there is no GPU or no source, when the driver
+/// is ready, or when nothing that could come would help (a local pair fits but is degraded for another reason).
 /// @return answer_is_no when the time is up
 ExitCode run_wait(const WaitOptions& options, Services& services, Report& report);
 

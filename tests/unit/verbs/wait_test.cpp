@@ -19,9 +19,17 @@ protected:
         return std::chrono::duration_cast<std::chrono::seconds>(host_.clock.now.time_since_epoch());
     }
 
+    void SetUp() override { host_.root_dir.write("etc/overdrive/config.toml", "sources = [\"oci:/bundle\"]\n"); }
+
     FakeHost host_;
     KeptReport report_;
 };
+
+TEST_F(WaitTest, WithoutASourceNothingCanComeAndNothingIsWaitedFor) {
+    host_.root_dir.write("etc/overdrive/config.toml", "");
+    EXPECT_EQ(wait(), ExitCode::ok);
+    EXPECT_EQ(waited().count(), 0);
+}
 
 TEST_F(WaitTest, WithoutAGpuNothingIsWaitedFor) {
     host_.facts.gpus.clear();
