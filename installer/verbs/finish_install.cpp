@@ -26,13 +26,20 @@ struct Ending {
 
 bool nothing_happened(const Installed& installed, const Ending& ending) {
     return !installed.fetched && !ending.program_changed && !ending.units_changed && !ending.restart_queued &&
-           (!ending.activation || ending.activation->result == Activation::Result::nothing_to_do);
+           (!ending.activation || ending.activation->result == Activation::Result::nothing_to_do ||
+            (ending.activation->result == Activation::Result::no_device && ending.activation->changed.empty()));
+}
+
+std::string nothing_text(const std::string& path, const Ending& ending) {
+    if (!ending.activation) return fmt::format("{} is installed already, nothing to do\n", path);
+    if (ending.activation->result == Activation::Result::no_device)
+        return fmt::format("{} is installed already and there is no GPU, nothing to do\n", path);
+    return fmt::format("{} is installed and active already, nothing to do\n", path);
 }
 
 std::string text_of(const Installed& installed, const Ending& ending) {
     const std::string path = installed.pair.path();
-    if (nothing_happened(installed, ending))
-        return fmt::format("{} is installed and active already, nothing to do\n", path);
+    if (nothing_happened(installed, ending)) return nothing_text(path, ending);
     std::string text;
     if (installed.fetched) {
         text = fmt::format("{} is installed from {}", path, installed.reference);
