@@ -47,7 +47,8 @@ std::string tag_of(const Pair& pair) {
 }
 
 std::optional<Pair> pair_of_tag(std::string_view tag) {
-    if (tag.size() > kMostTagCharacters) return std::nullopt;
+    // No tag can have + or ~; with them the way back would be ambiguous.
+    if (tag.size() > kMostTagCharacters || tag.find_first_of("+~") != std::string_view::npos) return std::nullopt;
     const std::string_view closed = tag.ends_with("-open") ? tag.substr(0, tag.size() - 5) : tag;
     const std::size_t dash = closed.rfind('-');
     if (dash == std::string_view::npos) return std::nullopt;

@@ -85,10 +85,20 @@ void source_name(std::string_view bytes) {
     });
 }
 
+/// Whether `tag` ends in the fingerprint that stands for what 128 characters cannot hold.
+bool is_shortened(std::string_view tag) {
+    constexpr std::size_t kDigits = 16;
+    return tag.size() > kDigits && tag.find_last_not_of("0123456789abcdef") == tag.size() - kDigits - 1 &&
+           tag[tag.size() - kDigits - 1] == '_';
+}
+
 void tag(std::string_view bytes) {
     if (const auto pair = pair_of_tag(bytes)) {
         require_promise(is_path_safe(pair->os_key), "a tag's OS key is one safe path component");
-        const auto again = pair_of_tag(tag_of(*pair));
+        const std::string text = tag_of(*pair);
+        require_promise(text.size() <= 128, "a tag has at most 128 characters");
+        if (is_shortened(text)) return;  // by design there is no way back
+        const auto again = pair_of_tag(text);
         require_promise(again.has_value() && *again == *pair, "a pair read from a tag gives that tag's pair");
     }
     refusing([&] {

@@ -56,7 +56,8 @@ TEST(PairTest, ATagNeverExceeds128CharactersAndStaysDistinct) {
 }
 
 TEST(PairTest, ForeignTagsAreNoPairs) {
-    for (const char* tag : {"latest", "4081.2.1", "sha256-abc.sig", "4081.2.1-latest", "-550.1"}) {
+    for (const char* tag :
+         {"latest", "4081.2.1", "sha256-abc.sig", "4081.2.1-latest", "-550.1", "1+2-550.1", "1~2-550.1"}) {
         EXPECT_EQ(pair_of_tag(tag), std::nullopt) << tag;
     }
 }
