@@ -58,11 +58,31 @@ ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installe
     return ExitCode::ok;
 }
 
+/// Removes a generation whose driver.json cannot be read, so that it is fetched again. The one in use stays: its files
+/// lie below a live overlay.
+/// @return whether it was damaged @throws Error incomplete_artifact when it is current
+bool clear_if_damaged(Store& store, const Pair& pair, Report& report) {
+    try {
+        static_cast<void>(store.read_manifest(pair));
+        return false;
+    } catch (const Error& damage) {
+        if (store.read_current() == pair) {
+            throw Error{Errc::incomplete_artifact,
+                        fmt::format("the installed {} is damaged and in use: {}", pair.path(), damage.what())}
+                .with_remedy("install another driver version, reboot, then install this one again");
+        }
+        report.warn(fmt::format("the installed {} is damaged and is fetched again: {}", pair.path(), damage.what()));
+        store.remove_generation(pair);
+        return true;
+    }
+}
+
 /// Fetches and publishes what is not installed yet.
 Installed bring(const InstallOptions& options, Services& services, Store& store, const Config& config,
                 FoundArtifact& found, const HostFacts& facts, Report& report) {
     Installed installed{.pair = found.pair, .reference = found.artifact.reference, .signed_by = {}};
-    if (const auto there = store.find_generation(found.pair)) {
+    const auto there = store.find_generation(found.pair);
+    if (there && !clear_if_damaged(store, found.pair, report)) {
         // The lower directory of a live overlay must never change under it: the installed build stays.
         if (there->manifest_digest && *there->manifest_digest != found.artifact.manifest_digest) {
             report.warn(
@@ -73,7 +93,6 @@ Installed bring(const InstallOptions& options, Services& services, Store& store,
         return installed;
     }
     Staging staging = store.make_staging();
-    std::string trusted;
     const FetchResult fetched = attempting(fmt::format("fetch {}", found.artifact.reference), [&] {
         return fetch_artifact(
             *found.source, found.artifact, staging, store, services.progress,

@@ -63,6 +63,15 @@ ExitCode tell_plan(const DriverManifest& manifest, bool installed, Report& repor
     return ExitCode::ok;
 }
 
+/// The program's directory on the host, copied there if it is not. @throws Error incomplete_artifact
+std::string program_on_host(Services& services, Report& report) {
+    auto program = copy_own_program(services, report);
+    if (!program) {
+        throw Error{Errc::incomplete_artifact, "this image's program is no bundle, so it cannot be copied to the host"};
+    }
+    return std::move(*program);
+}
+
 /// Hands over to the host. Whatever happens to us now, the unit finishes what it began.
 ExitCode run_on_host(const InstallOptions& options, Services& services, const std::string& program,
                      const std::string& staged, const Pair& pair, Report& report) {
@@ -118,13 +127,10 @@ ExitCode install_from_image(const InstallOptions& options, Services& services, C
 
     std::optional<Lock> lock = take_lock(services, store, "install from a container");
     store.remove_stale_staging();
-    const auto program = copy_own_program(services, report);
-    if (!program) {
-        throw Error{Errc::incomplete_artifact, "this image's program is no bundle, so it cannot be copied to the host"};
-    }
     if (installed) {
+        const std::string program = program_on_host(services, report);
         lock.reset();
-        return run_on_host(options, services, *program, kAlreadyInstalled, manifest.pair(), report);
+        return run_on_host(options, services, program, kAlreadyInstalled, manifest.pair(), report);
     }
     Staging staging = store.make_staging();
     const FetchResult fetched = copy_unpacked(
@@ -133,11 +139,13 @@ ExitCode install_from_image(const InstallOptions& options, Services& services, C
             require_fit(found, facts, key);
             report.note(require_trust(services, config, options.overrides, json, signature).reason);
         });
+    // After the trust check, and a killed container leaves only staging behind, which the next run removes.
+    const std::string program = program_on_host(services, report);
     if (!services.units.reachable()) return leave_pending(services, store, config, std::move(staging), fetched, report);
     const std::string staged = staging.id();
     staging.release();
     lock.reset();  // the host's half takes it
-    return run_on_host(options, services, *program, staged, manifest.pair(), report);
+    return run_on_host(options, services, program, staged, manifest.pair(), report);
 }
 
 ExitCode install_staged(const InstallOptions& options, Services& services, Config config, Report& report) {

@@ -265,6 +265,23 @@ class DamagedHostTest(GoodTest):
         self.host.configure(f'sources = ["oci:{layout()}"]\n')
         self.assertEqual(self.host.overdrive("wait", "--timeout", "1").rc, 8)
 
+    def test_damaged_generation_is_fetched_again(self) -> None:
+        path = self.host.generation("900.1.0") / "driver.json"
+        path.write_text(path.read_text().replace(" SMP ", " SMQ "))
+        run = self.install(f"oci:{layout()}")
+        self.assert_installed(run, "900.1.0")
+        self.assertIs(run.result["fetched"], True)
+        self.assertIn("is damaged and is fetched again", run.stderr)
+        self.assert_generation("900.1.0")
+
+    def test_damaged_generation_in_use_stays_and_says_so(self) -> None:
+        (self.host.root / "opt/nvidia/current").symlink_to(f"900.1.0/{OS_VERSION}")
+        path = self.host.generation("900.1.0") / "driver.json"
+        path.write_text(path.read_text().replace(" SMP ", " SMQ "))
+        before = self.host.snapshot()
+        self.assert_refused(self.install(f"oci:{layout()}"), "incomplete-artifact", 1, "damaged and in use")
+        self.assertEqual(self.host.snapshot(), before)
+
     def test_record_is_no_record(self) -> None:
         (self.host.root / "opt/nvidia/.overdrive/record.json").write_text("{")
         run = self.host.overdrive("status")
