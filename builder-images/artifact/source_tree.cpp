@@ -59,7 +59,7 @@ private:
         if (depth > kMostDepth) refuse(directory, "is nested too deeply");
         bool any = false;
         for (const std::string& entry : tree_.list(directory.empty() ? "." : directory)) {
-            const std::string path = directory.empty() ? entry : directory + "/" + entry;
+            const std::string path = directory.empty() ? entry : fmt::format("{}/{}", directory, entry);
             if (!is_plain_relative_path(path) || !is_printable_ascii(path))
                 refuse(path, "has a name that is not plain printable ASCII");
             any = read_entry(path, depth) || any;

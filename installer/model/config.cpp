@@ -96,7 +96,7 @@ private:
     void set_before(const toml::node& value) { config_.before = texts(value); }
     void set_exposure(const toml::node& value) {
         const std::string mode = text(value);
-        if (mode != "overlay" && mode != "links") fail("must be \"overlay\" or \"links\"");
+        if (mode != "overlay" && mode != "links") fail(R"(must be "overlay" or "links")");
         config_.exposure = mode;
     }
     void set_smi(const toml::node& value) {
@@ -108,7 +108,7 @@ private:
         } else if (policy == "require") {
             config_.nvidia_smi = SmiPolicy::require;
         } else {
-            fail("must be \"off\", \"warn\" or \"require\"");
+            fail(R"(must be "off", "warn" or "require")");
         }
     }
     void set_kubelet_wait(const toml::node& value) {

@@ -65,7 +65,7 @@ bool DriverId::open_modules() const noexcept { return text_.ends_with(kOpen); }
 std::weak_ordering compare_versions(std::string_view left, std::string_view right) noexcept {
     while (!left.empty() && !right.empty()) {
         const auto order = take_number(left) <=> take_number(right);
-        if (order != 0) return order;
+        if (std::is_neq(order)) return order;
     }
     return !left.empty() <=> !right.empty();
 }

@@ -8,7 +8,7 @@ namespace {
 
 bool newer(const Pair& left, const Pair& right) {
     const auto order = compare_versions(left.driver.version(), right.driver.version());
-    return order != 0 ? order > 0 : left.driver.text() > right.driver.text();
+    return std::is_neq(order) ? std::is_gt(order) : left.driver.text() > right.driver.text();
 }
 
 }  // namespace

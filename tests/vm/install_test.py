@@ -26,8 +26,8 @@ from vm_registry import Registry  # noqa: E402
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 KUBELET_WAIT = 15
 STATE = "/opt/nvidia/.overdrive"
-# What a killed container may leave: its staging and lock, and a copy of the program that nothing names.
-LEFTOVERS = (f"{STATE} ", f"{STATE}/staging", f"{STATE}/generations ", "/opt/nvidia ", "/opt/overdrive")
+# What a killed container may leave: its staging and lock.
+LEFTOVERS = (f"{STATE} ", f"{STATE}/staging", f"{STATE}/generations ", "/opt/nvidia ")
 
 
 class InstallTest(NodeTestCase):
