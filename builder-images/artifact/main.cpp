@@ -38,6 +38,10 @@ void add_inputs(CLI::App* verb, const std::shared_ptr<PackOptions>& options) {
     verb->add_option("--modules", options->modules, "tree with lib/modules/<kernel release>/*.ko")
         ->type_name("DIR")
         ->required();
+    verb->add_option("--program", options->program,
+                     "what ci/bundle made; becomes /overdrive, entry point bin/overdrive")
+        ->type_name("DIR")
+        ->required();
     verb->add_option("--output", options->output, "OCI image layout; made, or added to when it is one already")
         ->type_name("DIR")
         ->required();
@@ -64,10 +68,6 @@ void add_pack(CLI::App& app, Chosen& chosen) {
         "Push it:    skopeo copy oci:DIR:TAG docker://REGISTRY/REPOSITORY:TAG\n"
         "Look at it: overdrive-artifact inspect oci:DIR:TAG");
     add_inputs(verb, options);
-    verb->add_option("--program", options->program,
-                     "what ci/bundle made; becomes /overdrive, entry point bin/overdrive")
-        ->type_name("DIR")
-        ->required();
     verb->add_option("--tag", options->tag, "tag in the layout; default: the pair's own, which nodes look for")
         ->type_name("TAG");
     CLI::Option* key = verb->add_option("--sign-key", options->sign_key,

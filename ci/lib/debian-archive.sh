@@ -141,8 +141,10 @@ archive_fetch() {
 archive_unpack() {
     local dir=$1 debs deb
     shift
-    debs=$(mktemp -d "$archive_dir/unpack.XXXXXX")
-    archive_fetch "$debs" "$@"
+    archive_update # also makes $archive_dir
+    # Each failure by hand: a caller that tests our status has switched errexit off.
+    debs=$(mktemp -d "$archive_dir/unpack.XXXXXX") || archive_die "cannot make a directory in $archive_dir"
+    archive_fetch "$debs" "$@" || archive_die "cannot fetch $*"
     mkdir -p "$dir"
     for deb in "$debs"/*.deb; do
         dpkg-deb -x "$deb" "$dir" || archive_die "cannot unpack $(basename "$deb") into $dir"

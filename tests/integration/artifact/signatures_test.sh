@@ -67,8 +67,8 @@ with_cosign() {
 
     claim "cosign signs an artifact in two steps"
     small_driver "$work/driver" 6.1.0-1-test
-    "$artifact" driver-json --describe "$work/driver/describe.json" --user-space "$work/driver/user" \
-        --modules "$work/driver/modules" --output "$work/layout" >"$work/made.json" 2>"$work/said" || fail "$(cat "$work/said")"
+    "$artifact" driver-json --describe "$work/driver/describe.json" --program "$work/driver/program" \
+        --user-space "$work/driver/user" --modules "$work/driver/modules" --output "$work/layout" >"$work/made.json" 2>"$work/said" || fail "$(cat "$work/said")"
     must cosign sign-blob --yes --key "$work/cosign.key" --tlog-upload=false --output-signature "$work/made.sig" "$work/made.json"
     pack_small "$work/driver" "$work/layout" --signature "$work/made.sig" --public-key "$work/cosign.pub" >/dev/null
     "$artifact" inspect --json "oci:$work/layout" | grep -q '"signed": true' || fail "the image is not signed"
