@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +15,22 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/unique_fd.hpp"
+
 namespace overdrive {
+
+namespace {
+
+/// Whether somebody listens on the socket: the file is there a moment before.
+bool answers(const std::filesystem::path& socket) {
+    const UniqueFd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket.string().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+    return connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
 
 TemporaryDirectory::TemporaryDirectory() {
     std::string pattern = (std::filesystem::temp_directory_path() / "overdrive-systemd-XXXXXX").string();
@@ -51,11 +68,11 @@ PrivateBus::PrivateBus(const std::filesystem::path& host) {
     posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) throw std::runtime_error{"dbus-daemon cannot be started; install the package dbus-daemon"};
     for (int tries = 0; tries < 500; ++tries) {
-        if (std::filesystem::exists(socket)) return;
+        if (answers(socket)) return;
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }
     stop();
-    throw std::runtime_error{"dbus-daemon did not make its socket within 5 s"};
+    throw std::runtime_error{"dbus-daemon did not answer on its socket within 5 s"};
 }
 
 PrivateBus::~PrivateBus() { stop(); }
