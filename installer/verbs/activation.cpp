@@ -125,7 +125,6 @@ Activation activate_selected(Services& services, Store& store, const Config& con
         if (failure) activation.state = {StateWord::degraded, DegradedBecause::activation_failed, *failure};
         write_runtime_state(services, local, activation.state, failure);
     };
-    // A note of an earlier failure in this boot must not outlive a success.
     Outcome outcome;
     try {
         outcome = Transaction{std::move(steps)}.run([&](const Step& step) { report.note(step.name()); });
@@ -137,7 +136,7 @@ Activation activate_selected(Services& services, Store& store, const Config& con
         note_outcome(outcome.failure->what());
         outcome.throw_if_failed();
     }
-    services.root.remove("/run/overdrive/status.json");
+    services.root.remove("/run/overdrive/status.json");  // a note of an earlier failure must not outlive a success
     note_outcome(std::nullopt);
     note_last_good(store, local);
     activation.changed = outcome.changed;

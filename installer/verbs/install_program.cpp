@@ -1,9 +1,9 @@
 #include "verbs/install_program.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "model/driver_id.hpp"
 #include "store/fetch.hpp"
@@ -35,6 +35,20 @@ void copy_tree(const Root& from, const std::string& source, const Root& to, cons
     }
 }
 
+/// Fills a tree beside the programs, syncs it and renames it to its version: the whole program is there or none of it.
+void publish_program(const Root& root, const std::string& version, const std::function<void(const Staging&)>& fill) {
+    const std::string beside = fmt::format("{}/.{}.new", kProgramRoot, version);
+    root.remove_tree(beside);
+    root.make_directories(beside);
+    Staging staging{root, beside};
+    fill(staging);
+    sync_tree(root, beside);
+    root.remove_tree(place_of(version));
+    root.rename(beside, place_of(version));
+    staging.release();
+    root.sync_directory(kProgramRoot);
+}
+
 }  // namespace
 
 std::optional<std::string> installed_program_version(const Root& root) {
@@ -46,14 +60,9 @@ std::optional<std::string> copy_own_program(Services& services, Report& report) 
     const std::string target = place_of(services.program.version);
     if (services.root.exists(target + "/bin/overdrive")) return target;
     report.note(fmt::format("copying overdrive {} to the host", services.program.version));
-    const std::string beside = fmt::format("{}/.{}.new", kProgramRoot, services.program.version);
-    services.root.make_directories(kProgramRoot);
-    services.root.remove_tree(beside);
-    const Root own{"/"};
-    copy_tree(own, services.program.program_directory, services.root, beside);
-    services.root.remove_tree(target);
-    services.root.rename(beside, target);
-    services.root.sync_directory(kProgramRoot);
+    publish_program(services.root, services.program.version, [&](const Staging& staging) {
+        copy_tree(Root{"/"}, services.program.program_directory, services.root, staging.path());
+    });
     return target;
 }
 
@@ -71,16 +80,8 @@ bool update_program(Services& services, ArtifactSource& source, const ResolvedAr
     }
     const std::string target = place_of(version);
     if (!services.root.exists(target + "/bin/overdrive")) {
-        const std::string beside = fmt::format("{}/.{}.new", kProgramRoot, version);
-        services.root.remove_tree(beside);
-        services.root.make_directories(beside);
-        Staging staging{services.root, beside};
-        unpack_program(source, artifact, staging, services.progress);
-        sync_tree(services.root, beside);
-        services.root.remove_tree(target);
-        services.root.rename(beside, target);
-        staging.release();
-        services.root.sync_directory(kProgramRoot);
+        publish_program(services.root, version,
+                        [&](const Staging& staging) { unpack_program(source, artifact, staging, services.progress); });
     }
     return adopt_program(services, version, report);
 }
