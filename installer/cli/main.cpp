@@ -64,10 +64,10 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
                       .progress = progress,
                       .read_facts = [&root] { return read_host_facts(root); },
                       .open_source =
-                          [&](const std::string& name, const Config& config) {
+                          [&](const std::string& name, const Config& config, const std::string& os_id) {
                               if (!transport)
                                   transport = std::make_unique<CurlTransport>(curl_settings(root, config, program));
-                              return make_source(name, *transport, config, read_host_facts(root).os_release.id());
+                              return make_source(name, *transport, config, os_id);
                           },
                       .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
                       .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},

@@ -96,14 +96,13 @@ FoundArtifact find_artifact(Services& services, const Config& config, const Host
     }
     Misses misses;
     for (const std::string& name : config.sources) {
-        const std::string filled = fill_template(name, facts.os_release.id());
         try {
-            auto source = services.open_source(filled, config);
+            auto source = services.open_source(name, config, facts.os_release.id());
             const auto pair = pair_to_ask(*source, *wish, os_key);
-            if (pair) report.note(fmt::format("asking {} for {}", filled, tag_of(*pair)));
+            if (pair) report.note(fmt::format("asking {} for {}", source->name(), tag_of(*pair)));
             auto artifact = pair ? source->resolve(tag_of(*pair), oci_architecture(facts.architecture)) : std::nullopt;
             if (artifact) return {std::move(source), std::move(*artifact), *pair};
-            misses.without.push_back(filled);
+            misses.without.push_back(source->name());
             for (Pair& near : pairs_of(*source)) misses.seen.push_back(std::move(near));
         } catch (const Error& error) {
             if (error.code() != Errc::unreachable) throw;

@@ -49,8 +49,10 @@ struct Services {
     Clock& clock;
     Progress& progress;
     std::function<HostFacts()> read_facts;
-    /// Opens a source as the configuration names it, `{os_id}` filled in.
-    std::function<std::unique_ptr<ArtifactSource>(const std::string& name, const Config& config)> open_source;
+    /// Opens a source as the configuration names it; `{os_id}` in it is filled in.
+    std::function<std::unique_ptr<ArtifactSource>(const std::string& name, const Config& config,
+                                                  const std::string& os_id)>
+        open_source;
     /// Our units and drop-ins for this host, and those of them that are enabled.
     std::function<std::vector<HostFile>(const Config& config)> unit_files;
     std::vector<std::string> enabled_units;

@@ -218,7 +218,8 @@ public:
                             facts.firmware_path.clear();  // as the kernel shows it
                         return facts;
                     },
-                .open_source = [this](const std::string& name, const Config& /*config*/) { return open_source(name); },
+                .open_source = [this](const std::string& name, const Config& /*config*/,
+                                      const std::string& os_id) { return open_source(fill_template(name, os_id)); },
                 .unit_files =
                     [](const Config& /*config*/) {
                         return std::vector<HostFile>{{"/etc/systemd/system/nvidia.service", "[Unit]\n"}};
