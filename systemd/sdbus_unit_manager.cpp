@@ -17,6 +17,8 @@
 
 // Written for sdbus-c++ 1.2, the packaged version; nothing outside this file knows the library.
 
+#include "support/interruption.hpp"
+
 namespace overdrive {
 
 namespace {
@@ -81,6 +83,7 @@ public:
     [[nodiscard]] std::string queue(const char* method, const std::string& unit);
     /// @return the job's object @throws sdbus::Error
     [[nodiscard]] std::string start_transient(const std::string& unit, const Properties& properties);
+    void reset_failed(const std::string& unit);
     /// Waits at most `time` for something to come, and handles it. @throws sdbus::Error
     void process(std::chrono::milliseconds time);
     /// How a job ended, when it has. @see org.freedesktop.systemd1(5), JobRemoved
@@ -119,6 +122,10 @@ std::string SdbusUnitManager::Bus::queue(const char* method, const std::string& 
     return job;
 }
 
+void SdbusUnitManager::Bus::reset_failed(const std::string& unit) {
+    manager_->callMethod("ResetFailedUnit").onInterface(kManager).withArguments(unit);
+}
+
 std::string SdbusUnitManager::Bus::start_transient(const std::string& unit, const Properties& properties) {
     using Auxiliary = sdbus::Struct<std::string, Properties>;
     sdbus::ObjectPath job;
@@ -130,6 +137,7 @@ std::string SdbusUnitManager::Bus::start_transient(const std::string& unit, cons
 }
 
 void SdbusUnitManager::Bus::process(std::chrono::milliseconds time) {
+    stop_if_interrupted();
     while (connection_->processPendingRequest()) {
     }
     const auto data = connection_->getEventLoopPollData();
@@ -327,6 +335,31 @@ void SdbusUnitManager::stop(const std::string& unit, std::chrono::milliseconds t
 void SdbusUnitManager::queue_restart(const std::string& unit) {
     calling(fmt::format("queue a restart of unit '{}'", unit),
             [&](Bus& bus) { static_cast<void>(bus.queue("RestartUnit", unit)); });
+}
+
+void SdbusUnitManager::queue_start(const std::string& unit) {
+    calling(fmt::format("queue a start of unit '{}'", unit),
+            [&](Bus& bus) { static_cast<void>(bus.queue("StartUnit", unit)); });
+}
+
+void SdbusUnitManager::forget_starts(const std::string& unit) {
+    calling(fmt::format("reset the start limit of unit '{}'", unit), [&](Bus& bus) {
+        try {
+            bus.reset_failed(unit);
+        } catch (const sdbus::Error& error) {
+            if (error.getName() != kNoSuchUnit) throw;
+        }
+    });
+}
+
+void SdbusUnitManager::queue_stop(const std::string& unit) {
+    calling(fmt::format("queue a stop of unit '{}'", unit), [&](Bus& bus) {
+        try {
+            static_cast<void>(bus.queue("StopUnit", unit));
+        } catch (const sdbus::Error& error) {
+            if (error.getName() != kNoSuchUnit) throw;
+        }
+    });
 }
 
 std::optional<std::string> SdbusUnitManager::active_state(const std::string& unit) {

@@ -35,6 +35,9 @@ public:
     /// A unit that is not known is stopped already.
     void stop(const std::string& unit, std::chrono::milliseconds timeout) override;
     void queue_restart(const std::string& unit) override;
+    void queue_start(const std::string& unit) override;
+    void forget_starts(const std::string& unit) override;
+    void queue_stop(const std::string& unit) override;
     [[nodiscard]] std::optional<std::string> active_state(const std::string& unit) override;
     /// The unit is gone when this returns; its lines stay in the journal.
     /// @throws Error also when systemd could not execute the program, or ended the unit before it had run

@@ -51,7 +51,7 @@ std::optional<PackedLayer> LayerCache::get(const std::string& key, OciLayout& la
         const BlobDescriptor blob =
             layout.add(kLayerType, [&](const OciLayout::Sink& sink) { read_pieces(root_, blob_name(key), sink); });
         if (blob.digest != digest) return std::nullopt;
-        return PackedLayer{blob, Digest::parse(reader.string("diff_id")), reader.number("tar_bytes")};
+        return PackedLayer{blob, Digest::parse(reader.string("diff_id")), reader.number("tar_bytes"), {}};
     } catch (const Error& error) {
         if (error.code() == Errc::bad_manifest || error.code() == Errc::bad_reference) return std::nullopt;
         throw;

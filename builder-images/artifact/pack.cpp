@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "builder-images/artifact/driver_json.hpp"
 #include "builder-images/artifact/files.hpp"
@@ -23,6 +25,8 @@ using nlohmann::ordered_json;
 using Labels = std::map<std::string, std::string>;
 
 constexpr const char* kLayerAnnotation = "org.overdrive.layer";
+constexpr const char* kUnpackedBytesAnnotation = "org.overdrive.unpacked-bytes";
+constexpr const char* kUnpackedInodesAnnotation = "org.overdrive.unpacked-inodes";
 constexpr const char* kProgramPath = "bin/overdrive";
 
 /// The kernel's name of an OCI architecture.
@@ -30,6 +34,27 @@ std::string_view machine_of(std::string_view architecture) {
     if (architecture == "amd64") return "x86_64";
     if (architecture == "arm64") return "aarch64";
     throw Error{Errc::usage, fmt::format("--architecture is amd64 or arm64, not '{}'", architecture)};
+}
+
+UnpackedSize unpacked_size(const LayerContent& content) {
+    UnpackedSize out;
+    std::set<std::string, std::less<>> directories;
+    const auto add = [&](const std::string& path, std::uint64_t size) {
+        for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1))
+            directories.insert(path.substr(0, slash));
+        out.bytes += (size + UnpackedSize::kBlockBytes - 1) / UnpackedSize::kBlockBytes * UnpackedSize::kBlockBytes;
+        ++out.inodes;
+    };
+    for (const TreeEntry& entry : content.entries) {
+        if (entry.kind == TreeEntry::Kind::directory)
+            directories.insert(entry.path);
+        else
+            add(entry.path, entry.kind == TreeEntry::Kind::file ? entry.size : 0);
+    }
+    for (const Document& document : content.documents) add(document.path, document.content.size());
+    out.bytes += directories.size() * UnpackedSize::kBlockBytes;
+    out.inodes += directories.size();
+    return out;
 }
 
 /// The work of one `pack`, from reading to tagging.
@@ -130,7 +155,7 @@ private:
         BlobDescriptor blob = layout_.add(kLayerType, [&](const OciLayout::Sink& sink) {
             summary = write_layer(content, options_.zstd_level, sink);
         });
-        PackedLayer layer{std::move(blob), summary->diff_id, summary->tar_bytes};
+        PackedLayer layer{std::move(blob), summary->diff_id, summary->tar_bytes, unpacked_size(content)};
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
         say_(fmt::format("layer {}: {} -> {} in {:.1f} s, {}", role, size_text(layer.tar_bytes),
                          size_text(layer.blob.size), took.count(), layer.blob.digest.text()));
@@ -143,6 +168,7 @@ private:
         if (auto layer = cache_->get(key, layout_)) {
             say_(fmt::format("layer {}: {} from the cache, {}", role, size_text(layer->blob.size),
                              layer->blob.digest.text()));
+            layer->unpacked = unpacked_size(content);
             return *layer;
         }
         PackedLayer layer = write(role, content);
@@ -223,7 +249,10 @@ private:
             layers.push_back({{"mediaType", layer->blob.media_type},
                               {"digest", layer->blob.digest.text()},
                               {"size", layer->blob.size},
-                              {"annotations", {{kLayerAnnotation, role}}}});
+                              {"annotations",
+                               {{kLayerAnnotation, role},
+                                {kUnpackedBytesAnnotation, std::to_string(layer->unpacked.bytes)},
+                                {kUnpackedInodesAnnotation, std::to_string(layer->unpacked.inodes)}}}});
         }
         const ordered_json manifest{
             {"schemaVersion", 2},

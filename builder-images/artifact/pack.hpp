@@ -7,6 +7,7 @@
 
 #include "builder-images/artifact/layer_writer.hpp"
 #include "builder-images/artifact/oci_layout.hpp"
+#include "ports/artifact_source.hpp"
 
 namespace overdrive {
 
@@ -31,6 +32,7 @@ struct PackedLayer {
     BlobDescriptor blob;
     Digest diff_id;
     std::uint64_t tar_bytes = 0;
+    UnpackedSize unpacked;  ///< what the installer checks for room before it asks for the layer
 };
 
 /// What came out.

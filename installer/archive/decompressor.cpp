@@ -17,6 +17,8 @@ namespace overdrive {
 
 namespace {
 
+/// A stream of a million frames that hold nothing costs time and gives no bytes that a limit could count.
+constexpr int kMostEmptyFrames = 1024;
 /// The largest window that a zstd frame may ask for: 16 MiB, so that memory stays bounded (zstd -19 needs 8).
 constexpr int kMostWindowLog = 24;
 
@@ -42,11 +44,19 @@ public:
             // Bytes after a frame must be another frame; zstd refuses anything else.
             in_frame_ = check(ZSTD_decompressStream(context_.get(), &output, &input_)) != 0;
             was_full_ = output.pos == output.size;
+            gave_ = gave_ || output.pos != 0;
+            if (!in_frame_) end_frame();
         }
         return output.pos;
     }
 
 private:
+    void end_frame() {
+        if (!gave_ && ++empty_frames_ > kMostEmptyFrames)
+            throw Error{Errc::bad_archive, "zstd: the stream has too many frames that hold nothing"};
+        gave_ = false;
+    }
+
     static std::size_t check(std::size_t answer) {
         if (ZSTD_isError(answer) != 0) {
             throw Error{Errc::bad_archive, fmt::format("zstd: {}", ZSTD_getErrorName(answer))};
@@ -60,6 +70,8 @@ private:
     bool in_frame_ = false;
     bool was_full_ = false;  ///< more output may wait inside
     bool any_ = false;
+    bool gave_ = false;  ///< this frame gave bytes
+    int empty_frames_ = 0;
 };
 
 /// gzip through libarchive, with the format that is one member of any content.
@@ -101,9 +113,11 @@ private:
         require(archive_read_open(reader_.get(), this, nullptr, &on_read, nullptr));
         archive_entry* entry = nullptr;
         require(archive_read_next_header(reader_.get(), &entry));
-        // Without the filter libarchive would pass the bytes on as they are.
-        if (archive_filter_code(reader_.get(), 0) != ARCHIVE_FILTER_GZIP) {
-            throw Error{Errc::bad_archive, "gzip: the stream is not compressed with gzip"};
+        // Without the filter libarchive would pass the bytes on as they are, and it would undo gzip within gzip.
+        constexpr int kGzipAndSource = 2;
+        if (archive_filter_count(reader_.get()) != kGzipAndSource ||
+            archive_filter_code(reader_.get(), 0) != ARCHIVE_FILTER_GZIP) {
+            throw Error{Errc::bad_archive, "gzip: the stream is not compressed with gzip, once"};
         }
     }
 

@@ -43,13 +43,14 @@ LayerReader::LayerReader(Pull pull, int staging, const UnpackRules& rules)
 }
 
 std::string_view LayerReader::pull_counted() {
-    block_ = pull_();
-    pulled_ += block_.size();
+    const std::string_view block = pull_();
+    pulled_ += block.size();
     if (pulled_ > rules_.most_bytes + rules_.most_members * kMostOverhead + kMostPadding) {
         throw Error{Errc::bad_archive,
                     fmt::format("the archive is larger than the {} bytes that are allowed", rules_.most_bytes)};
     }
-    return block_;
+    framing_.take(block);
+    return block;
 }
 
 la_ssize_t LayerReader::on_read(archive* /*reader*/, void* self, const void** data) noexcept {
@@ -80,20 +81,38 @@ void LayerReader::run() {
         require(answer);
         take_member(entry);
     }
-    require_zeros_to_the_end();
+    while (!pull_counted().empty()) {  // what is behind the end is framing's to judge
+    }
+    framing_.finish();
+    if (!framing_.members().empty()) throw Error{Errc::bad_archive, "malformed tar: it holds members behind its end"};
 }
 
-void LayerReader::require_zeros_to_the_end() {
-    // libarchive stands at the end marker, at most one zero block before its end.
-    const auto used = static_cast<std::uint64_t>(archive_filter_bytes(reader_.get(), -1));
-    const std::uint64_t unread = pulled_ - std::min(used, pulled_);
-    std::string_view rest = block_.substr(block_.size() - std::min<std::uint64_t>(unread, block_.size()));
-    while (true) {
-        if (std::any_of(rest.begin(), rest.end(), [](char c) { return c != '\0'; })) {
-            throw Error{Errc::bad_archive, "there are bytes after the end of the archive"};
-        }
-        rest = pull_counted();
-        if (rest.empty()) return;
+void LayerReader::require_agreement(archive_entry* entry, std::string_view name) {
+    std::deque<TarMember>& members = framing_.members();
+    if (members.empty()) refuse(name, "two readers of its header disagree");
+    const TarMember framed = members.front();
+    members.pop_front();
+    const bool is_hard_link = archive_entry_hardlink(entry) != nullptr;
+    const unsigned type = archive_entry_filetype(entry);
+    const bool same_type = framed.type == '1'   ? is_hard_link
+                           : framed.type == '0' ? type == AE_IFREG && !is_hard_link
+                           : framed.type == '2' ? type == AE_IFLNK
+                           : framed.type == '5' ? type == AE_IFDIR
+                                                : true;  // refused whatever it is
+    const auto size = static_cast<std::uint64_t>(std::max<la_int64_t>(archive_entry_size(entry), 0));
+    if (!same_type || size != framed.size) refuse(name, "two readers of its header disagree");
+}
+
+/// On a file system that does not tell cases apart two such members would be one.
+void LayerReader::require_one_spelling(const std::string& path) {
+    for (std::size_t end = 0; end != std::string::npos;) {
+        end = path.find('/', end + 1);
+        const std::string upto = path.substr(0, end);
+        std::string lower = upto;
+        for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+        const auto [known, is_new] = spellings_.try_emplace(std::move(lower), upto);
+        if (!is_new && known->second != upto)
+            refuse(path, fmt::format("it differs from '{}' only in upper and lower case", known->second));
     }
 }
 
@@ -105,11 +124,13 @@ void LayerReader::take_member(archive_entry* entry) {
     const char* name = archive_entry_pathname(entry);
     if (name == nullptr || *name == '\0') throw Error{Errc::bad_archive, "a member has no readable name"};
     const std::string path = member_path(name, rules_.prefix);
+    require_agreement(entry, name);
     const unsigned type = archive_entry_filetype(entry);
     if (archive_entry_hardlink(entry) != nullptr) refuse(name, "it is a hard link");
     if (archive_entry_sparse_count(entry) != 0) refuse(name, "it is a sparse file");
     if (!seen_.insert(path).second) refuse(name, "its name comes twice");
     if (path.empty() && type != AE_IFDIR) refuse(name, "it is no directory");
+    require_one_spelling(path);
     switch (type) {
         case AE_IFDIR:
             if (!path.empty()) take_directory(path);

@@ -9,9 +9,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "archive/tar_framing.hpp"
 #include "archive/tree_writer.hpp"
 #include "archive/unpack.hpp"
 #include "support/release_with.hpp"
@@ -42,7 +44,8 @@ private:
     void take_file(archive_entry* entry, const std::string& path);
     void take_link(archive_entry* entry, const std::string& path);
     void copy_content(const std::string& path, std::uint64_t size);
-    void require_zeros_to_the_end();
+    void require_agreement(archive_entry* entry, std::string_view name);
+    void require_one_spelling(const std::string& path);
     void require(int answer);
     [[nodiscard]] const FileSpec* expected_at(const std::string& path, bool is_link) const;
     void check_size(const std::string& path, std::uint64_t size, const FileSpec* spec);
@@ -52,11 +55,13 @@ private:
     TreeWriter writer_;
     std::unique_ptr<archive, ReleaseWith<archive_read_free>> reader_;
     std::exception_ptr failure_;
-    std::string_view block_;    ///< what libarchive is reading
+    TarFraming framing_;        ///< the same stream, read by ourselves
     std::uint64_t pulled_ = 0;  ///< bytes of the stream
     std::uint64_t content_bytes_ = 0;
     std::uint64_t members_ = 0;
     std::unordered_set<std::string> seen_;
+    std::unordered_map<std::string, std::string>
+        spellings_;  ///< lower case -> as it came, of every path and its parents
     std::vector<UnpackedFile> written_;
 };
 

@@ -78,8 +78,9 @@ void TreeWriter::make_directory(const std::string& path) {
         const UniqueFd parent{open_beneath(directory_, parent_path.c_str(), O_PATH | O_DIRECTORY, 0, kBeneath)};
         if (!parent) fail(errno, "unpack directory", path);
         if (mkdirat(parent.get(), name.c_str(), 0755) != 0) fail(errno, "unpack directory", path);
-        // The umask may have taken bits away.
-        if (fchmodat(parent.get(), name.c_str(), 0755, 0) != 0) fail(errno, "set the mode of", path);
+        // The umask may have taken bits away. By descriptor: in the meantime the name may have become a link.
+        const UniqueFd made{open_beneath(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY, 0, kBeneath)};
+        if (!made || fchmod(made.get(), 0755) != 0) fail(errno, "set the mode of", path);
     }
 }
 

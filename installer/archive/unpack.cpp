@@ -10,6 +10,7 @@
 #include "archive/decompressor.hpp"
 #include "archive/layer_reader.hpp"
 #include "support/error.hpp"
+#include "support/interruption.hpp"
 
 namespace overdrive {
 
@@ -115,6 +116,7 @@ private:
     }
 
     std::string_view pull_unpacked(Progress& progress) {
+        stop_if_interrupted();
         const std::uint64_t fetched = fetched_;
         if (fetched != told_) progress.advance(fetched - told_);
         told_ = fetched;

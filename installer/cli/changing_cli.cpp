@@ -2,7 +2,11 @@
 
 #include "cli/dispatch.hpp"
 #include "verbs/activate.hpp"
+#include "verbs/deactivate.hpp"
 #include "verbs/install.hpp"
+#include "verbs/recover.hpp"
+#include "verbs/rollback.hpp"
+#include "verbs/uninstall.hpp"
 
 namespace overdrive {
 
@@ -29,6 +33,8 @@ void add_install_options(CLI::App& verb, InstallOptions& options) {
     verb.add_flag("--dry-run", options.dry_run, "print the plan and change nothing");
     verb.add_flag("--no-activate", options.no_activate, "publish and record only; takes effect at the next boot");
     verb.add_flag("--no-units", options.no_units, "leave systemd alone");
+    verb.add_flag("--verify", options.verify,
+                  "read what is installed already, every byte, and fetch it again when it is damaged");
 }
 
 void add_install(CLI::App& app, Dispatch& dispatch) {
@@ -112,6 +118,50 @@ void add_deactivate(CLI::App& app, Dispatch& dispatch) {
     });
 }
 
+void add_rollback(CLI::App& app, Dispatch& dispatch) {
+    const auto options = std::make_shared<RollbackOptions>();
+    CLI::App* verb = app.add_subcommand("rollback", "return to the driver that was in force before");
+    verb->footer(
+        "Checks every byte of it first, then puts it in force. It stays wanted until the configuration wishes "
+        "something\n"
+        "else than it does now, or something is installed.");
+    verb->add_option("--to", options->to, "generation to return to, as 'list' prints it, or a driver version")
+        ->type_name("GENERATION");
+    verb->add_flag("--dry-run", options->dry_run, "print the plan and change nothing");
+    verb->callback([&dispatch, options] {
+        dispatch.verb = "rollback";
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_rollback(*options, services, report);
+        };
+    });
+}
+
+void add_recover(CLI::App& app, Dispatch& dispatch) {
+    CLI::App* verb = app.add_subcommand("recover", "finish or take back what a run that was cut off left");
+    verb->footer(
+        "Every verb that changes something begins with this; by itself it is for people who want to see it happen.");
+    verb->callback([&dispatch] {
+        dispatch.verb = "recover";
+        dispatch.chosen = [](Services& services, Report& report) { return run_recover(services, report); };
+    });
+}
+
+void add_uninstall(CLI::App& app, Dispatch& dispatch) {
+    const auto options = std::make_shared<UninstallOptions>();
+    CLI::App* verb = app.add_subcommand("uninstall", "make the host what it was before the first install");
+    verb->footer(
+        "Takes the driver out of force and removes everything that was installed: units, drivers, state, the program.\n"
+        "Refuses, naming them, while programs use the driver. Files that were edited stay and are named, and so does\n"
+        "/etc/overdrive.");
+    verb->add_flag("--dry-run", options->dry_run, "print what would be removed and change nothing");
+    verb->callback([&dispatch, options] {
+        dispatch.verb = "uninstall";
+        dispatch.chosen = [options](Services& services, Report& report) {
+            return run_uninstall(*options, services, report);
+        };
+    });
+}
+
 }  // namespace
 
 void add_changing_verbs(CLI::App& app, Dispatch& dispatch) {
@@ -119,6 +169,9 @@ void add_changing_verbs(CLI::App& app, Dispatch& dispatch) {
     add_update(app, dispatch);
     add_activate(app, dispatch);
     add_deactivate(app, dispatch);
+    add_rollback(app, dispatch);
+    add_recover(app, dispatch);
+    add_uninstall(app, dispatch);
 }
 
 }  // namespace overdrive

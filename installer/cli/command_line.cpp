@@ -21,10 +21,17 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
         ->type_name("DIR");
     app->add_flag("--json", dispatch.json, "print the result as JSON on stdout");
     app->add_flag("-q,--quiet", dispatch.quiet, "say nothing on stderr but warnings and failures");
+    app->add_option_function<std::int64_t>(
+           "--lock-timeout",
+           [&dispatch](std::int64_t seconds) { dispatch.lock_timeout = std::chrono::seconds{seconds}; },
+           "how long to wait for another run that holds the lock (default 60); 0: not at all")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0, 86400));
     app->add_option("--relay", dispatch.relay, "")->group("");
     app->require_subcommand(1);
     app->fallthrough();
     add_changing_verbs(*app, dispatch);
+    add_keeping_verbs(*app, dispatch);
     add_looking_verbs(*app, dispatch);
     return app;
 }

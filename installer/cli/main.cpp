@@ -1,17 +1,13 @@
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 #include <memory>
 
-#include "cli/command_line.hpp"
 #include "cli/program_facts.hpp"
-#include "cli/report_sink.hpp"
+#include "cli/run_program.hpp"
 #include "cli/system_clock.hpp"
 #include "cli/terminal_progress.hpp"
-#include "cli/terminal_report.hpp"
-#include "cli/usage_failure.hpp"
 #include "devices/host_device_nodes.hpp"
 #include "devices/host_facts_reader.hpp"
+#include "devices/proc_device_holders.hpp"
 #include "modules/libkmod_loader.hpp"
 #include "overlay/libmount_exposure.hpp"
 #include "process/boost_process_runner.hpp"
@@ -19,7 +15,6 @@
 #include "registry/make_source.hpp"
 #include "systemd/sdbus_unit_manager.hpp"
 #include "systemd/unit_files.hpp"
-#include "verbs/relay.hpp"
 
 namespace overdrive {
 namespace {
@@ -44,11 +39,13 @@ CurlSettings curl_settings(const Root& root, const Config& config, const Program
 
 /// Builds the real adapters and runs the chosen verb with them.
 ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& report) {
-    const ProgramFacts program = read_program_facts(root.path());
+    ProgramFacts program = read_program_facts(root.path());
+    program.lock_patience = dispatch.lock_timeout;
     BoostProcessRunner processes;
     LibkmodLoader modules{root};
     LibmountExposure exposure{root, processes};
     HostDeviceNodes nodes{root};
+    ProcDeviceHolders holders{root};
     SdbusUnitManager units{root};
     SystemClock clock;
     TerminalProgress progress{program.interactive, dispatch.quiet || dispatch.relay.has_value()};
@@ -58,6 +55,7 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
                       .modules = modules,
                       .exposure = exposure,
                       .nodes = nodes,
+                      .holders = holders,
                       .processes = processes,
                       .units = units,
                       .clock = clock,
@@ -75,46 +73,7 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
     return dispatch.chosen(services, report);
 }
 
-/// While it lives, what is logged goes to the report.
-class LogToReport {
-public:
-    explicit LogToReport(Report& report) {
-        spdlog::set_default_logger(std::make_shared<spdlog::logger>("overdrive", std::make_shared<ReportSink>(report)));
-    }
-    LogToReport(const LogToReport&) = delete;
-    LogToReport& operator=(const LogToReport&) = delete;
-    ~LogToReport() { spdlog::drop_all(); }
-};
-
-ExitCode run(const Dispatch& dispatch) {
-    TerminalReport terminal{dispatch.json, dispatch.quiet};
-    std::unique_ptr<Report> relay;
-    try {
-        const Root root{choose_root(dispatch.root)};
-        if (dispatch.relay) relay = std::make_unique<RelayReport>(root, *dispatch.relay);
-        Report& report = relay ? *relay : terminal;
-        const LogToReport log{report};
-        return run_with_adapters(dispatch, root, report);
-    } catch (const Error& error) {
-        if (relay) relay->failure(dispatch.verb, error);
-        terminal.failure(dispatch.verb, error);
-        return exit_code_of(error.code());
-    } catch (const std::exception& error) {
-        terminal.failure(dispatch.verb, Error{Errc::io, std::string{"unexpected: "} + error.what()});
-        return ExitCode::failed;
-    }
-}
-
 }  // namespace
 }  // namespace overdrive
 
-int main(int argc, char** argv) {
-    overdrive::Dispatch dispatch;
-    const auto app = overdrive::make_command_line(dispatch);
-    try {
-        app->parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return overdrive::tell_parse_outcome(*app, error, {argv + 1, argv + argc});
-    }
-    return static_cast<int>(overdrive::run(dispatch));
-}
+int main(int argc, char** argv) { return overdrive::run_program(argc, argv, overdrive::run_with_adapters); }

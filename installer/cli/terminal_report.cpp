@@ -8,7 +8,10 @@ namespace overdrive {
 
 namespace {
 
-std::string_view state_after(const Error& error) {
+std::string_view state_after(std::string_view verb, const Error& error) {
+    // They take away one thing after the other, and what is gone stays gone.
+    if ((verb == "prune" || verb == "uninstall") && exit_code_of(error.code()) == ExitCode::failed)
+        return "what was not removed yet is as before; run it again to go on";
     switch (exit_code_of(error.code())) {
         case ExitCode::not_restored:
             return "the system is NOT as before";
@@ -46,12 +49,12 @@ void TerminalReport::failure(std::string_view verb, const Error& error) {
                                             {"exit_code", code},
                                             {"message", error.what()},
                                             {"remedy", error.remedy()},
-                                            {"state", state_after(error)}}}};
+                                            {"state", state_after(verb, error)}}}};
         fmt::print("{}\n", json.dump(2));
     }
     fmt::print(stderr, "overdrive: {}: {}\n", verb, error.what());
     if (!error.remedy().empty()) fmt::print(stderr, "  what to do: {}\n", error.remedy());
-    fmt::print(stderr, "  {} (reason {}, exit code {})\n", state_after(error), reason_code(error.code()), code);
+    fmt::print(stderr, "  {} (reason {}, exit code {})\n", state_after(verb, error), reason_code(error.code()), code);
 }
 
 }  // namespace overdrive

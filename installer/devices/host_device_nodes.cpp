@@ -67,7 +67,7 @@ void HostDeviceNodes::make_node(const WantedNode& node) const {
     const std::string name = path.substr(slash + 1);
     root_.make_directories(path.substr(0, slash));
     const UniqueFd directory = root_.open(path.substr(0, slash), O_PATH | O_DIRECTORY);
-    const std::string beside = fmt::format(".{}.{}.new", name, getpid());
+    const std::string beside = fmt::format(".{}.new", name);  // the same for all: what a killed run left is replaced
     static_cast<void>(unlinkat(directory.get(), beside.c_str(), 0));
     const dev_t device = makedev(node.major_number, node.minor_number);
     if (mknodat(directory.get(), beside.c_str(), S_IFCHR | node.mode, device) != 0) fail(errno, "make", path);

@@ -7,6 +7,7 @@
 #include <array>
 #include <sstream>
 
+#include "model/nearest_name.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -42,7 +43,7 @@ private:
         const auto* const known =
             std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.key == name; });
         try {
-            if (known == kKnown.end()) fail(fmt::format("is not known; did you mean '{}'?", nearest(name)));
+            if (known == kKnown.end()) fail("is not known" + suggestion(name));
             (this->*known->set)(value);
         } catch (const Error& error) {
             if (strictness_ == Strictness::interactive) throw;
@@ -117,7 +118,7 @@ private:
         config_.kubelet_wait = std::chrono::seconds{*seconds};
     }
 
-    static std::string nearest(const std::string& name);
+    static std::string suggestion(const std::string& name);
 
     static constexpr std::size_t kKeys = 11;
     static const std::array<Known, kKeys> kKnown;
@@ -143,26 +144,11 @@ const std::array<ConfigReader::Known, ConfigReader::kKeys> ConfigReader::kKnown{
     {"registry.insecure", &ConfigReader::set_insecure},
 }};
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
-}
-
-std::string ConfigReader::nearest(const std::string& name) {
-    const auto* const best = std::min_element(kKnown.begin(), kKnown.end(), [&](const Known& a, const Known& b) {
-        return edit_distance(name, a.key) < edit_distance(name, b.key);
-    });
-    return std::string{best->key};
+std::string ConfigReader::suggestion(const std::string& name) {
+    std::vector<std::string> keys;
+    for (const Known& known : kKnown) keys.emplace_back(known.key);
+    const std::string nearest = nearest_name(name, keys);
+    return nearest.empty() ? std::string{} : fmt::format("; did you mean '{}'?", nearest);
 }
 
 }  // namespace

@@ -243,6 +243,9 @@ bool is_plain_relative_path(std::string_view path) noexcept {
     if (path.empty() || path.size() > 4096) return false;
     if (std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
         return false;
+    // Removing a tree holds one descriptor open for each level of it.
+    constexpr std::ptrdiff_t kMostParts = 64;
+    if (std::count(path.begin(), path.end(), '/') >= kMostParts) return false;
     while (true) {
         const std::size_t slash = path.find('/');
         const std::string_view part = path.substr(0, slash);

@@ -98,7 +98,8 @@ struct DriverManifest {
     [[nodiscard]] std::string to_json() const;
 };
 
-/// Whether `path` is a plain relative path: no empty, `.` or `..` part, no control characters, at most 4096 bytes.
+/// Whether `path` is a plain relative path: no empty, `.` or `..` part, no control characters, at most 4096 bytes and
+/// 64 parts.
 [[nodiscard]] bool is_plain_relative_path(std::string_view path) noexcept;
 
 }  // namespace overdrive

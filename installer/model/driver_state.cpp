@@ -37,6 +37,8 @@ std::string_view to_string(DegradedBecause because) noexcept {
             return "reboot-needed";
         case DegradedBecause::activation_failed:
             return "activation-failed";
+        case DegradedBecause::returned:
+            return "returned";
     }
     return "";
 }
@@ -51,6 +53,7 @@ DriverState judge(const Observation& seen) {
     };
     if (!seen.gpu_present) return {StateWord::no_device, DegradedBecause::nothing, ""};
     if (!seen.anything_installed) return degraded(DegradedBecause::nothing_installed, "no driver is installed");
+    if (!seen.selected && seen.passed_over) return degraded(DegradedBecause::activation_failed, *seen.passed_over);
     if (!seen.selected) {
         return degraded(DegradedBecause::no_local_pair,
                         fmt::format("no installed driver fits kernel {}", seen.kernel_release));
@@ -75,6 +78,10 @@ DriverState judge(const Observation& seen) {
     if (!seen.missing_nodes.empty()) {
         return degraded(DegradedBecause::nodes,
                         fmt::format("missing device nodes: {}", fmt::join(seen.missing_nodes, ", ")));
+    }
+    if (seen.passed_over) {
+        return degraded(DegradedBecause::returned,
+                        fmt::format("{}; {} is in force instead", *seen.passed_over, *seen.selected));
     }
     return {StateWord::ready, DegradedBecause::nothing, ""};
 }

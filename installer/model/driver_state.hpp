@@ -21,13 +21,14 @@ enum class StateWord {
 enum class DegradedBecause {
     nothing,
     nothing_installed,
-    no_local_pair,     ///< nothing installed fits the running kernel
-    not_active,        ///< installed, but not activated in this boot
-    modules,           ///< a module is missing or of another version
-    exposure,          ///< libraries are not visible, or of another generation
-    nodes,             ///< device nodes are missing
-    reboot_needed,     ///< another version is loaded; the wanted one takes over at the next boot
-    activation_failed  ///< the last activation failed
+    no_local_pair,      ///< nothing installed fits the running kernel
+    not_active,         ///< installed, but not activated in this boot
+    modules,            ///< a module is missing or of another version
+    exposure,           ///< libraries are not visible, or of another generation
+    nodes,              ///< device nodes are missing
+    reboot_needed,      ///< another version is loaded; the wanted one takes over at the next boot
+    activation_failed,  ///< the last activation failed
+    returned            ///< the wanted driver failed; another one that works is in force
 };
 [[nodiscard]] std::string_view to_string(DegradedBecause because) noexcept;
 
@@ -38,6 +39,10 @@ struct DriverState {
 
     /// `ready`, `no-device`, `degraded: <why>`
     [[nodiscard]] std::string text() const;
+    /// Whether there is a driver that works, or none is needed: ready, no-device, or returned to another driver.
+    [[nodiscard]] bool usable() const noexcept {
+        return word != StateWord::degraded || because == DegradedBecause::returned;
+    }
 };
 
 /// What was observed, from which the state follows.
@@ -47,7 +52,8 @@ struct Observation {
     std::optional<std::string> selected;  ///< `<driver>/<os>` that fits this kernel
     std::string kernel_release;
     std::optional<std::string> current;
-    std::string wanted_version;                 ///< version of the selected driver
+    std::optional<std::string> passed_over;  ///< why the wanted one was not selected: its path and what it failed with
+    std::string wanted_version;              ///< version of the selected driver
     std::optional<std::string> loaded_version;  ///< of the nvidia module
     std::vector<std::string> missing_modules;
     bool exposure_healthy = false;

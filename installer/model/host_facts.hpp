@@ -43,7 +43,8 @@ struct HostFacts {
     std::string architecture;                    ///< `uname -m`
     std::optional<std::string> kernel_build_id;  ///< GNU build id in /sys/kernel/notes, hex
     std::vector<GpuFunction> gpus;
-    std::vector<LoadedModule> modules;  ///< of the driver's family and its rivals (nouveau): see is_driver_module
+    std::vector<LoadedModule>
+        modules;  ///< of the driver's family and its rivals (nouveau); unload_plan.hpp tells them apart
     std::optional<std::string> driver_version;  ///< from /proc/driver/nvidia/version
     std::string firmware_path;                  ///< /sys/module/firmware_class/parameters/path
     std::vector<MountEntry> mounts;             ///< bottom first, as mountinfo lists them

@@ -1,11 +1,14 @@
 #include "modules/libkmod_loader.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 #include <utility>
 
@@ -126,13 +129,24 @@ bool LibkmodLoader::unload(const std::string& name) {
             "stop what uses the GPU ('fuser -v /dev/nvidia*'), or let the change take effect at the next boot");
 }
 
-std::string LibkmodLoader::vermagic(const std::string& path) {
-    const ModuleInfo info = read_module_info(open_module_file(root_.host_path(path)).get());
+std::string LibkmodLoader::real_path(const std::string& path) const {
+    const auto file = root_.open_if_exists(path, O_PATH);
+    if (!file) throw Error{Errc::incomplete_artifact, fmt::format("module file '{}' is missing", path)};
+    std::array<char, PATH_MAX> target{};
+    const ssize_t length = readlink(fmt::format("/proc/self/fd/{}", file->get()).c_str(), target.data(), target.size());
+    if (length <= 0) return root_.host_path(path);
+    return {target.data(), static_cast<std::size_t>(length)};
+}
+
+ModuleDescription LibkmodLoader::describe(const std::string& path) {
+    ModuleInfo info = read_module_info(open_module_file(real_path(path)).get());
     if (info.vermagic.empty()) {
         throw Error{Errc::incomplete_artifact, fmt::format("'{}' has no vermagic; it is no kernel module", path)};
     }
-    return info.vermagic;
+    return {std::move(info.vermagic), std::move(info.version), std::move(info.firmware)};
 }
+
+std::string LibkmodLoader::vermagic(const std::string& path) { return describe(path).vermagic; }
 
 std::string LibkmodLoader::host_vermagic() const {
     const std::string directory = "/lib/modules/" + kernel_release_;

@@ -23,10 +23,14 @@ public:
     Outcome load_prerequisite(const std::string& name) override;
     Outcome load(const std::string& path, const std::map<std::string, std::string>& parameters) override;
     bool unload(const std::string& name) override;
+    [[nodiscard]] ModuleDescription describe(const std::string& path) override;
     [[nodiscard]] std::string vermagic(const std::string& path) override;
 
 private:
     [[nodiscard]] KmodContext host_context() const;
+    /// Where libkmod, which knows no root, finds the file: links on the way (`/opt -> /var/opt`) are resolved inside
+    /// the root. @throws Error incomplete_artifact when it is not there
+    [[nodiscard]] std::string real_path(const std::string& path) const;
     /// Of the first module in the host's index: what the running kernel wants; its release where there is none.
     [[nodiscard]] std::string host_vermagic() const;
     [[nodiscard]] std::vector<std::string> holders_of(const std::string& name) const;

@@ -58,6 +58,8 @@ ModuleInfo read_module_info(const kmod_module* module) {
         const std::string key = text(kmod_module_info_get_key(entry));
         const std::string value = text(kmod_module_info_get_value(entry));
         if (key == "vermagic") info.vermagic = value;
+        if (key == "version") info.version = value;
+        if (key == "firmware") info.firmware.push_back(value);
         // `parm` has a description and may be absent, `parmtype` has the type.
         if (key == "parm" || key == "parmtype") info.parameters.push_back(value.substr(0, value.find(':')));
     }

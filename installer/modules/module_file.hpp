@@ -22,6 +22,8 @@ using KmodModule = std::unique_ptr<kmod_module, ReleaseWith<kmod_module_unref>>;
 struct ModuleInfo {
     std::string name;  ///< with underscores, as the kernel writes it
     std::string vermagic;
+    std::string version;
+    std::vector<std::string> firmware;
     std::vector<std::string> parameters;
 };
 

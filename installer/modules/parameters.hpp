@@ -17,7 +17,4 @@ namespace overdrive {
                                          const std::map<std::string, std::string>& parameters,
                                          const std::vector<std::string>& known);
 
-/// The one of `names` that differs least from `name`; empty when none is near.
-[[nodiscard]] std::string nearest_name(std::string_view name, const std::vector<std::string>& names);
-
 }  // namespace overdrive

@@ -12,12 +12,22 @@
 
 namespace overdrive {
 
+/// What a layer takes when it is unpacked.
+struct UnpackedSize {
+    /// What files and directories are rounded up to where a layer announces its size.
+    static constexpr std::uint64_t kBlockBytes = 4096;
+    std::uint64_t bytes = 0;   ///< each file and directory in whole blocks
+    std::uint64_t inodes = 0;  ///< files, links and directories
+    friend bool operator==(const UnpackedSize&, const UnpackedSize&) = default;
+};
+
 /// A blob of an artifact.
 struct LayerDescriptor {
     Digest digest;
     std::uint64_t size = 0;  ///< bytes as stored (compressed)
     std::string media_type;
     LayerRole role = LayerRole::program;
+    std::optional<UnpackedSize> unpacked{};  ///< as the manifest announces it; nullopt when it does not
 };
 
 /// An artifact that a source has: everything below is named by `manifest_digest`.

@@ -3,6 +3,8 @@
 #include <map>
 #include <string>
 
+#include "model/completeness.hpp"
+
 namespace overdrive {
 
 /// The kernel's modules. Never uses a force flag.
@@ -27,6 +29,10 @@ public:
 
     /// @return false when it is not loaded @throws Error module_busy when it is in use; module_load otherwise
     virtual bool unload(const std::string& name) = 0;
+
+    /// What a module file says about itself; its code is not looked at.
+    /// @throws Error incomplete_artifact when it is no module
+    [[nodiscard]] virtual ModuleDescription describe(const std::string& path) = 0;
 
     /// `vermagic` of a module file. @throws Error incomplete_artifact when it has none
     [[nodiscard]] virtual std::string vermagic(const std::string& path) = 0;

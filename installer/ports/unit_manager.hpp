@@ -27,6 +27,14 @@ public:
     virtual void stop(const std::string& unit, std::chrono::milliseconds timeout) = 0;
     /// Queues a restart and does not wait: safe from inside a unit's own start.
     virtual void queue_restart(const std::string& unit) = 0;
+    /// The same for a start. @throws Error service_manager when systemd does not take the job
+    virtual void queue_start(const std::string& unit) = 0;
+    /// Lets systemd forget how often a unit was started and that it failed, so that its start limit
+    /// (StartLimitBurst=) does not refuse a start of ours. An unknown unit is no error.
+    /// @see org.freedesktop.systemd1(5), ResetFailedUnit()
+    virtual void forget_starts(const std::string& unit) = 0;
+    /// The same for a stop; a unit that is not known is stopped already.
+    virtual void queue_stop(const std::string& unit) = 0;
     /// ActiveState: `active`, `inactive`, `failed` ...; nullopt when the unit is not known.
     [[nodiscard]] virtual std::optional<std::string> active_state(const std::string& unit) = 0;
 

@@ -26,6 +26,7 @@
 #include <utility>
 
 #include "support/error.hpp"
+#include "support/interruption.hpp"
 #include "support/unique_fd.hpp"
 
 namespace overdrive {
@@ -48,6 +49,9 @@ void close_on_exec() noexcept {
 }
 
 /// One started program, and the pipe with its output.
+/// How often a wait looks whether a signal asks us to stop.
+constexpr std::chrono::milliseconds kLookAgain{250};
+
 class Running {
 public:
     Running(const ProcessRequest& request, UniqueFd output, int input, int write_end)
@@ -75,11 +79,17 @@ public:
         ProcessResult result;
         bool ended = false;
         while (!ended && !result.timed_out) {
+            if (is_interrupted()) {
+                kill_all();
+                child_.wait();
+                stop_if_interrupted();
+            }
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
             if (left.count() <= 0)
                 result.timed_out = true;
             else
-                ended = wait_and_read(result.output, static_cast<int>(std::min<long long>(left.count(), 3'600'000)));
+                ended = wait_and_read(result.output,
+                                      static_cast<int>(std::min<long long>(left.count(), kLookAgain.count())));
         }
         if (result.timed_out) kill_all();
         child_.wait();

@@ -11,6 +11,7 @@
 
 #include "registry/source_name.hpp"
 #include "support/error.hpp"
+#include "support/interruption.hpp"
 
 namespace overdrive {
 
@@ -94,6 +95,7 @@ public:
                        curl_off_t /*sent*/) noexcept {
         auto& exchange = *static_cast<Exchange*>(self);
         return exchange.guarded([&] {
+            stop_if_interrupted();
             if (exchange.sink_ && exchange.succeeded()) exchange.sink_({});
         })
                    ? 0

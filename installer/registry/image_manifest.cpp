@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <set>
 
 #include "model/json_reader.hpp"
@@ -24,6 +25,11 @@ constexpr std::array<std::string_view, 3> kLayerTypes{"application/vnd.oci.image
                                                       "application/vnd.docker.image.rootfs.diff.tar.gzip"};
 constexpr std::uint64_t kMostConfigBytes = 4U << 20U;
 constexpr const char* kRoleAnnotation = "org.overdrive.layer";
+/// Decimal numbers, see UnpackedSize; what overdrive-artifact writes.
+constexpr const char* kUnpackedBytesAnnotation = "org.overdrive.unpacked-bytes";
+constexpr const char* kUnpackedInodesAnnotation = "org.overdrive.unpacked-inodes";
+/// Beyond this an announcement is nonsense, and sums could overflow.
+constexpr std::uint64_t kMostUnpacked = 1ULL << 40U;
 constexpr const char* kRefNameAnnotation = "org.opencontainers.image.ref.name";
 
 template <typename Types>
@@ -92,6 +98,23 @@ struct ParsedLayer {
     bool has_role = false;
 };
 
+std::uint64_t parse_announced(const JsonReader& annotations, const char* name, const std::string& text) {
+    std::uint64_t number = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (failure != std::errc{} || end != text.data() + text.size() || number > kMostUnpacked)
+        annotations.fail(name, fmt::format("is '{}', no number up to 2^40", text.substr(0, 100)));
+    return number;
+}
+
+/// What the layer takes unpacked, where it says so; both numbers or none count.
+std::optional<UnpackedSize> parse_unpacked(const JsonReader& annotations) {
+    const auto bytes = annotations.optional_string(kUnpackedBytesAnnotation);
+    const auto inodes = annotations.optional_string(kUnpackedInodesAnnotation);
+    if (!bytes || !inodes) return std::nullopt;
+    return UnpackedSize{.bytes = parse_announced(annotations, kUnpackedBytesAnnotation, *bytes),
+                        .inodes = parse_announced(annotations, kUnpackedInodesAnnotation, *inodes)};
+}
+
 ParsedLayer parse_layer(const JsonReader& layer) {
     refuse_urls(layer);
     ParsedLayer out{.descriptor = {.digest = parse_digest(layer),
@@ -104,6 +127,7 @@ ParsedLayer parse_layer(const JsonReader& layer) {
     }
     const auto annotations = layer.optional_object("annotations");
     if (!annotations) return out;
+    out.descriptor.unpacked = parse_unpacked(*annotations);
     const auto text = annotations->optional_string(kRoleAnnotation);
     if (!text) return out;
     const auto role = parse_layer_role(*text);

@@ -11,6 +11,7 @@
 #include "archive/member_rules.hpp"
 #include "store/tree_check.hpp"
 #include "support/error.hpp"
+#include "support/interruption.hpp"
 
 namespace overdrive {
 
@@ -62,6 +63,7 @@ std::string TreeCopier::copy_content(int source, const std::string& path, std::u
     writer_.begin_file(path, executable);
     std::uint64_t copied = 0;
     while (true) {
+        stop_if_interrupted();
         const ssize_t got = ::read(source, buffer_.data(), buffer_.size());
         if (got == 0) break;
         if (got < 0) {

@@ -1,16 +1,16 @@
 #include "store/fetch.hpp"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <vector>
 
 #include "archive/unpack.hpp"
+#include "model/completeness.hpp"
 #include "store/copy_tree.hpp"
 #include "store/reuse.hpp"
+#include "store/space.hpp"
 #include "store/tree_check.hpp"
 #include "support/sha256.hpp"
 
@@ -25,8 +25,6 @@ constexpr std::uint64_t kMostMembers = 10'000;
 constexpr std::uint64_t kMostDriverJson = 16 * kMiB;
 constexpr std::uint64_t kMostProgramBytes = 256 * kMiB;
 constexpr std::uint64_t kMostProgramMembers = 2'000;
-/// Beyond this driver.json is nonsense, and sums could overflow.
-constexpr std::uint64_t kMostTreeBytes = 1ULL << 40U;
 
 const LayerDescriptor& layer_of(const ResolvedArtifact& artifact, LayerRole role) {
     const auto found = std::find_if(artifact.layers.begin(), artifact.layers.end(),
@@ -75,41 +73,21 @@ void check_binding(const DriverManifest& manifest, const LayerDescriptor& user_s
     }
 }
 
-void require_space(const Staging& staging, std::uint64_t bytes, std::uint64_t inodes) {
-    struct statvfs space {};
-    if (fstatvfs(staging.fd(), &space) != 0) return;  // the writes will tell
-    const std::uint64_t free_bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
-    if (free_bytes < bytes) {
-        throw Error{Errc::no_space, fmt::format("'{}': the driver needs {} MiB more, {} MiB are free", staging.path(),
-                                                bytes / kMiB + 1, free_bytes / kMiB)};
+std::vector<Pair> generations_with(const Store& store, const Digest& user_space) {
+    std::vector<Pair> out;
+    for (const GenerationInfo& generation : store.list_generations()) {
+        const Digest* installed = generation.layer(LayerRole::user_space);
+        if (installed != nullptr && *installed == user_space) out.push_back(generation.pair);
     }
-    if (space.f_files != 0 && space.f_favail < inodes) {  // 0: this file system makes inodes as it needs them
-        throw Error{Errc::no_space, fmt::format("'{}': the driver needs {} inodes more, {} are free", staging.path(),
-                                                inodes, space.f_favail)};
-    }
-}
-
-std::uint64_t bytes_of(const DriverManifest& manifest, LayerRole role) {
-    std::uint64_t bytes = 0;
-    for (const FileSpec& file : manifest.files) {
-        if (file.layer != role) continue;
-        if (file.size > kMostTreeBytes - bytes) {
-            throw Error{Errc::bad_manifest,
-                        fmt::format("driver.json: with '{}' the files are larger than 1 TiB", file.path)};
-        }
-        bytes += file.size;
-    }
-    return bytes;
+    return out;
 }
 
 /// Takes user space from a retained generation with the same layer. @return whether that worked
 bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& staging, const Store& store,
                       Progress& progress) {
-    for (const GenerationInfo& generation : store.list_generations()) {
-        const Digest* installed = generation.layer(LayerRole::user_space);
-        if (installed == nullptr || *installed != layer) continue;
-        progress.begin(fmt::format("reusing user space of {}", generation.pair.path()), 0);
-        CloneResult clone = clone_user_space(store, generation.pair, staging, result.manifest);
+    for (const Pair& pair : generations_with(store, layer)) {
+        progress.begin(fmt::format("reusing user space of {}", pair.path()), 0);
+        CloneResult clone = clone_user_space(store, pair, staging, result.manifest);
         progress.end();
         result.reused_user_space = clone.reused;
         if (clone.reused) return true;
@@ -119,15 +97,15 @@ bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& s
 }
 
 void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer, const Staging& staging,
-                      Progress& progress) {
+                      const Store& store, Progress& progress) {
     std::map<std::string, FileSpec, std::less<>> expected;
     for (const FileSpec& file : result.manifest.files) {
         if (file.layer == LayerRole::user_space) expected.emplace(file.path, file);
     }
-    const std::uint64_t bytes = bytes_of(result.manifest, LayerRole::user_space);
-    require_space(staging, bytes, expected.size());
+    const SpaceLeft left = space_left(store);
+    require_space(store, left, space_of(result.manifest, false, true, left.block_bytes));
     const UnpackRules rules{.prefix = "driver/",
-                            .most_bytes = bytes,
+                            .most_bytes = space_of(result.manifest, false, true, 1).bytes,
                             // files and links, and directories: at most a few for each
                             .most_members = 4 * expected.size() + 64,
                             .most_top_file = 0,
@@ -136,13 +114,28 @@ void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDe
     result.bytes_downloaded += layer.size;
 }
 
+/// What the driver layers announce, without user space that a retained generation has.
+UnpackedSize announced_need(const ResolvedArtifact& artifact, const Store& store, const SpaceLeft& left) {
+    const bool reuses = !generations_with(store, layer_of(artifact, LayerRole::user_space).digest).empty();
+    return announced_space(artifact, reuses, left.block_bytes);
+}
+
 }  // namespace
+
+void require_room_for(const ResolvedArtifact& artifact, const Store& store) {
+    const SpaceLeft left = space_left(store);
+    require_space(store, left, announced_need(artifact, store, left));
+}
 
 FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
                            const Store& store, Progress& progress, const ManifestCheck& check) {
-    return attempting(fmt::format("fetch {}", artifact.reference), [&] {
+    UnpackedSize need;
+    const auto fetch = [&] {
         const LayerDescriptor& modules = layer_of(artifact, LayerRole::modules);
         const LayerDescriptor& user_space = layer_of(artifact, LayerRole::user_space);
+        const SpaceLeft left = space_left(store);
+        need = announced_need(artifact, store, left);
+        require_space(store, left, need);
         const UnpackRules rules{.prefix = "driver/",
                                 .most_bytes = kMostModulesBytes,
                                 .most_members = kMostMembers,
@@ -150,21 +143,25 @@ FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artif
                                 .expected = nullptr};
         const auto written = unpack_layer(source, modules, staging.fd(), rules, progress);
         FetchResult result = read_driver_json(staging, store.root());
+        need = space_of(result.manifest, true, true, left.block_bytes);
         result.bytes_downloaded = modules.size;
         check_modules(result.manifest, written);
         check_binding(result.manifest, user_space);
         if (check) check(result.manifest, result.driver_json, result.signature);
+        require_complete(result.manifest);
         if (!reuse_user_space(result, user_space.digest, staging, store, progress)) {
-            fetch_user_space(result, source, user_space, staging, progress);
+            fetch_user_space(result, source, user_space, staging, store, progress);
         }
         check_tree(store.root(), staging.path(), result.manifest);
         return result;
-    });
+    };
+    return attempting(fmt::format("fetch {}", artifact.reference), [&] { return telling_space(store, need, fetch); });
 }
 
 FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store& store, Progress& progress,
                           const ManifestCheck& check) {
-    return attempting(fmt::format("copy the driver out of '{}'", image.host_path("/driver")), [&] {
+    UnpackedSize need;
+    const auto copy = [&] {
         TreeCopier copier{image, staging, progress};
         copier.copy_small(kDriverJson, kMostDriverJson);
         if (image.exists(std::string{"/driver/"} + kDriverJsonSignature)) {
@@ -173,16 +170,20 @@ FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store
         FetchResult result = read_driver_json(staging, store.root());
         copier.refuse_unlisted(result.manifest);
         if (check) check(result.manifest, result.driver_json, result.signature);
+        require_complete(result.manifest);
         const auto& layer = result.manifest.user_space_layer;
-        const bool reused = layer && reuse_user_space(result, *layer, staging, store, progress);
-        require_space(staging,
-                      bytes_of(result.manifest, LayerRole::modules) +
-                          (reused ? 0 : bytes_of(result.manifest, LayerRole::user_space)),
-                      result.manifest.files.size());
+        const SpaceLeft left = space_left(store);
+        const bool reuses = layer && !generations_with(store, *layer).empty();
+        need = space_of(result.manifest, true, !reuses, left.block_bytes);
+        require_space(store, left, need);
+        const bool reused = reuses && reuse_user_space(result, *layer, staging, store, progress);
+        if (reuses && !reused) require_space(store, space_of(result.manifest, true, true, left.block_bytes));
         copier.copy_files(result.manifest, !reused);
         check_tree(store.root(), staging.path(), result.manifest);
         return result;
-    });
+    };
+    return attempting(fmt::format("copy the driver out of '{}'", image.host_path("/driver")),
+                      [&] { return telling_space(store, need, copy); });
 }
 
 void unpack_program(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
@@ -212,8 +213,7 @@ GenerationInfo describe_generation(const FetchResult& fetched, const ResolvedArt
                         .reference = std::string{reference},
                         .driver_json_digest = Digest::from_hex(sha256_hex(fetched.driver_json)),
                         .installed_at = installed_at,
-                        .size_bytes = bytes_of(fetched.manifest, LayerRole::modules) +
-                                      bytes_of(fetched.manifest, LayerRole::user_space),
+                        .size_bytes = space_of(fetched.manifest, true, true, 1).bytes,
                         .layers = {}};
     if (artifact != nullptr) {
         info.manifest_digest = artifact->manifest_digest;

@@ -28,6 +28,10 @@ struct FetchResult {
 using ManifestCheck = std::function<void(const DriverManifest& manifest, const std::string& driver_json,
                                          const std::optional<std::string>& signature)>;
 
+/// Sees, before anything is written, that there is room for what the artifact's layers announce; what one of them does
+/// not announce is checked when its driver.json is known. @throws Error no_space; incomplete_artifact
+void require_room_for(const ResolvedArtifact& artifact, const Store& store);
+
 /// Fetches the two driver layers of an artifact into `staging`: the modules layer first, which holds driver.json; then
 /// user space, from a retained generation that has the same layer or else from the source.
 /// @param check may be empty

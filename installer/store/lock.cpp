@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdint>
 
 #include "support/error.hpp"
+#include "support/interruption.hpp"
 
 namespace overdrive {
 
@@ -46,17 +48,30 @@ bool try_lock(int file, const std::string& path) {
     throw Error::from_errno(Errc::io, saved_errno, fmt::format("lock '{}'", path));
 }
 
+/// Whether `file` is what `path` names. An uninstall takes the file away while we wait for it: a lock on that one keeps
+/// nobody out. @param file opened anew when it is not
+bool is_still(const Root& root, const std::string& path, UniqueFd& file) {
+    struct stat ours {};
+    const auto there = root.status(path);
+    if (there && fstat(file.get(), &ours) == 0 && there->st_ino == ours.st_ino && there->st_dev == ours.st_dev)
+        return true;
+    root.make_directories(path.substr(0, path.rfind('/')));
+    file = root.open(path, O_RDWR | O_CREAT, 0644);
+    return false;
+}
+
 }  // namespace
 
 Lock Lock::acquire(const Root& root, const std::string& path, std::string_view verb, std::chrono::milliseconds timeout,
                    Clock& clock) {
-    UniqueFd file = root.open(path, O_RDWR | O_CREAT, 0644);
     const auto deadline = clock.steady() + timeout;
-    while (!try_lock(file.get(), path)) {
+    UniqueFd file = root.open(path, O_RDWR | O_CREAT, 0644);
+    while (!try_lock(file.get(), path) || !is_still(root, path, file)) {
         if (clock.steady() >= deadline) {
             throw Error{Errc::busy, fmt::format("'{}' is held by {}", path, read_holder(file.get()))}.with_remedy(
                 "wait for it to end, then try again");
         }
+        stop_if_interrupted();
         clock.sleep(kPollInterval);
     }
     const std::string text = fmt::format("pid {}, {}, since {}\n", getpid(), verb, clock.wall().count());
@@ -78,7 +93,11 @@ std::optional<std::string> Lock::holder(const Root& root, const std::string& pat
 }
 
 Lock::~Lock() {
-    if (file_) static_cast<void>(!ftruncate(file_.get(), 0));
+    if (!file_) return;
+    static_cast<void>(!ftruncate(file_.get(), 0));
+    struct flock range = whole_file();
+    range.l_type = F_UNLCK;
+    static_cast<void>(fcntl(file_.get(), F_OFD_SETLK, &range));  // NOLINT(*-vararg): not left to close, which may fail
 }
 
 }  // namespace overdrive

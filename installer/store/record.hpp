@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,12 +13,34 @@
 
 namespace overdrive {
 
-/// A pair that was tried and failed; it is tried at most once a boot.
+/// A pair that was tried and failed, or during whose activation the node stopped. A failed one is tried at most once a
+/// boot.
 struct Attempt {
     Pair pair;
-    std::string boot_id;
-    std::string reason;  ///< reason code and message, for people
+    std::string boot_id;  ///< the boot of the last try
+    std::string reason;   ///< reason code and message, for people
+    /// Boots that ended while it was being activated, in a row: it may be what stopped them.
+    std::uint64_t interrupted = 0;
     friend bool operator==(const Attempt&, const Attempt&) = default;
+};
+
+/// Something that happened to this host's driver.
+struct Event {
+    std::chrono::seconds at{0};  ///< wall clock, which may be wrong at boot
+    std::string verb;            ///< `install`, `activate` ...
+    std::optional<Pair> pair;
+    std::string outcome;  ///< one word: `installed`, `activated`, `pending`, `failed`, `returned`, `rolled-back` ...
+    std::string detail;   ///< for people; may be empty
+    friend bool operator==(const Event&, const Event&) = default;
+};
+
+/// The operator went back to an older driver; it stays wanted until the configuration wishes something else than it did
+/// then, or the operator installs something.
+struct RolledBack {
+    std::optional<std::string> configured;  ///< the configuration's wish at that time
+    Pair from;
+    Pair to;
+    friend bool operator==(const RolledBack&, const RolledBack&) = default;
 };
 
 /// Something on the host that we made and may remove again.
@@ -29,7 +53,10 @@ struct OwnedPath {
 
 /// What the program knows from one run to the next. Writing it is the commit point of an install.
 struct Record {
-    static constexpr int kSchema = 1;
+    static constexpr int kSchema = 2;
+    /// Schema 1 had no history, no rolled_back and no attempts[].interrupted: a program that reads it loses only these.
+    static constexpr int kMinReader = 1;
+    static constexpr std::size_t kMostEvents = 100;
 
     std::optional<std::string> wanted;      ///< a driver id or branch, as DriverWish reads it
     std::optional<Pair> desired;            ///< the pair that was installed last
@@ -37,6 +64,18 @@ struct Record {
     std::optional<Pair> pending;            ///< takes effect at the next boot
     std::vector<Attempt> attempts;
     std::vector<OwnedPath> owned;
+    std::optional<RolledBack> rolled_back;
+    std::vector<Event> history;  ///< oldest first, at most kMostEvents
+    /// Fields that a newer program wrote and allows us to read past: JSON by name, written back as they were.
+    std::map<std::string, std::string> unknown;
+
+    /// Adds to the history, dropping the oldest beyond kMostEvents.
+    void add_event(Event event);
+    /// The attempt that is remembered for a pair; nullptr when there is none.
+    [[nodiscard]] const Attempt* attempt(const Pair& pair) const noexcept;
+    /// Remembers an attempt in place of an earlier one of the same pair.
+    void remember(Attempt attempt);
+    void forget_attempt(const Pair& pair);
 
     /// @throws Error bad_record: damaged (no JSON, checksum wrong, a field malformed), or written by a newer program
     [[nodiscard]] static Record parse(std::string_view text);

@@ -11,6 +11,8 @@
 
 #include "archive/member_rules.hpp"
 #include "archive/tree_writer.hpp"
+#include "store/space.hpp"
+#include "support/interruption.hpp"
 #include "support/sha256.hpp"
 
 namespace overdrive {
@@ -24,20 +26,28 @@ struct NotReusable {
     std::string why;
 };
 
-std::string hash_file(int file, std::vector<char>& buffer, const std::string& path) {
+/// Reads `file` from its beginning in pieces. @return the sha256 of all
+template <typename Take>
+std::string read_through(int file, std::vector<char>& buffer, const std::string& path, const Take& take) {
     Sha256 hash;
     static_cast<void>(posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL));
-    while (true) {
-        const ssize_t got = ::read(file, buffer.data(), buffer.size());
+    for (off_t at = 0;;) {
+        stop_if_interrupted();
+        const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
         if (got == 0) return hash.finish();
         if (got < 0 && errno != EINTR) throw NotReusable{fmt::format("'{}' cannot be read", path)};
-        if (got > 0) hash.update({buffer.data(), static_cast<std::size_t>(got)});
+        if (got <= 0) continue;
+        const std::string_view piece{buffer.data(), static_cast<std::size_t>(got)};
+        hash.update(piece);
+        take(piece);
+        at += got;
     }
 }
 
 class Cloner {
 public:
-    Cloner(UniqueFd source, const Staging& staging) : source_{std::move(source)}, writer_{staging.fd()} {}
+    Cloner(const Store& store, UniqueFd source, const Staging& staging)
+        : store_{store}, source_{std::move(source)}, writer_{staging.fd()} {}
 
     CloneResult run(const DriverManifest& manifest) {
         try {
@@ -73,16 +83,25 @@ private:
             ++result_.cloned;
         } else {
             can_clone_ = false;
-            link(file.get(), spec);
+            if (writer_.link_file(file.get(), spec.path)) {
+                ++result_.linked;
+            } else {
+                copy(file.get(), spec, executable);
+            }
         }
         result_.bytes += spec.size;
     }
 
-    void link(int file, const FileSpec& spec) {
-        if (!writer_.link_file(file, spec.path)) {
-            throw NotReusable{"this file system allows neither reflinks nor hard links"};
-        }
-        ++result_.linked;
+    /// Where this file can be neither shared nor linked: too many links, another mount, a file system without them.
+    void copy(int file, const FileSpec& spec, bool executable) {
+        const SpaceLeft left = space_left(store_);
+        require_space(store_, left, {.bytes = spec.size, .inodes = 1});
+        writer_.begin_file(spec.path, executable);
+        static_cast<void>(
+            read_through(file, buffer_, spec.path, [&](std::string_view piece) { writer_.write(piece); }));
+        if (writer_.end_file() != spec.sha256)
+            throw NotReusable{fmt::format("'{}' changed while it was copied", spec.path)};
+        ++result_.copied;
     }
 
     void check(int file, const FileSpec& spec) {
@@ -95,11 +114,12 @@ private:
             foreign) {
             throw NotReusable{fmt::format("'{}' has another size, mode or owner than driver.json says", spec.path)};
         }
-        if (hash_file(file, buffer_, spec.path) != spec.sha256) {
+        if (read_through(file, buffer_, spec.path, [](std::string_view) {}) != spec.sha256) {
             throw NotReusable{fmt::format("'{}' is damaged: it does not hash to what driver.json says", spec.path)};
         }
     }
 
+    const Store& store_;
     UniqueFd source_;
     TreeWriter writer_;
     std::vector<char> buffer_ = std::vector<char>(kBlock);
@@ -114,7 +134,7 @@ CloneResult clone_user_space(const Store& store, const Pair& from, const Staging
                              const DriverManifest& manifest) {
     auto source = store.root().open_if_exists(store.generation_path(from), O_PATH | O_DIRECTORY);
     if (!source) return {.reason = fmt::format("generation {} is not there", from.path())};
-    CloneResult result = Cloner{std::move(*source), staging}.run(manifest);
+    CloneResult result = Cloner{store, std::move(*source), staging}.run(manifest);
     if (!result.reused) result.reason = fmt::format("generation {}: {}", from.path(), result.reason);
     return result;
 }

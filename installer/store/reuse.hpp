@@ -16,10 +16,12 @@ struct CloneResult {
     std::uint64_t bytes = 0;
     std::uint64_t cloned = 0;  ///< files that share blocks (FICLONE)
     std::uint64_t linked = 0;  ///< files that are hard links
+    std::uint64_t copied = 0;  ///< files that could be neither: copied, bytes and all
 };
 
 /// Makes the user-space files of `manifest` in `staging` out of the generation `from`, which was installed from the
 /// same user-space layer. Every file is hashed again first: what differs by a bit is not reused, and then nothing is.
+/// Each file becomes a reflink, else a hard link, else a copy.
 /// @throws Error io, no_space on the staging side only
 [[nodiscard]] CloneResult clone_user_space(const Store& store, const Pair& from, const Staging& staging,
                                            const DriverManifest& manifest);

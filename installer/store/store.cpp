@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "store/install_root.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 
@@ -41,6 +42,20 @@ void sync_file(const Root& root, const std::string& path) {
     }
 }
 
+bool is_driver_id(const std::string& name) {
+    try {
+        static_cast<void>(DriverId::parse(name));
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+bool is_empty_directory(const Root& root, const std::string& path) {
+    const auto status = root.link_status(path);
+    return status && S_ISDIR(status->st_mode) && root.list(path).empty();
+}
+
 }  // namespace
 
 void sync_tree(const Root& root, const std::string& path) {
@@ -59,6 +74,7 @@ Store::Store(const Root& root, std::string directory) : root_{root}, directory_{
 
 std::string Store::current_path() const { return directory_ + "/current"; }
 std::string Store::generation_path(const Pair& pair) const { return directory_ + "/" + pair.path(); }
+std::string Store::journal_path() const { return state_path("journal"); }
 std::string Store::record_path() const { return state_path("record.json"); }
 std::string Store::state_path(std::string_view name) const { return fmt::format("{}/.overdrive/{}", directory_, name); }
 
@@ -67,6 +83,7 @@ std::string Store::commit_path(const Pair& pair) const {
 }
 
 void Store::prepare() {
+    require_sound_install_root(root_, directory_);
     root_.make_directories(state_path("generations"));
     root_.make_directories(state_path("staging"), 0700);
 }
@@ -104,10 +121,57 @@ Staging Store::adopt_staging(std::string_view id) {
     return {root_, state_path(fmt::format("staging/{}", id))};
 }
 
-void Store::remove_stale_staging(std::string_view keep) {
+std::vector<std::string> Store::remove_stale_staging() {
+    std::vector<std::string> removed;
     for (const std::string& name : root_.list(state_path("staging"))) {
-        if (name != keep) root_.remove_tree(state_path("staging/" + name));
+        const std::string path = state_path("staging/" + name);
+        if (Staging::is_in_use(root_, path)) continue;
+        root_.remove_tree(path);
+        removed.push_back(name);
     }
+    return removed;
+}
+
+std::vector<std::string> Store::remove_leftovers() {
+    std::vector<std::string> removed;
+    const auto remove = [&](const std::string& path) {
+        if (root_.remove(path)) removed.push_back(path);
+    };
+    for (const std::string& path : {record_path(), journal_path(), current_path()}) remove(Root::beside(path));
+    for (const std::string& name : root_.list(state_path("generations"))) {
+        const std::string path = state_path("generations/" + name);
+        if (name.starts_with('.')) {
+            remove(path);
+            continue;
+        }
+        try {
+            const auto text = root_.read_file(path);
+            if (text && !root_.link_status(generation_path(parse_generation(*text, name).pair))) remove(path);
+        } catch (const Error& error) {
+            if (error.code() != Errc::bad_record) throw;  // damaged: what it was for is not known
+        }
+    }
+    for (const std::string& name : root_.list(directory_)) {
+        const std::string path = fmt::format("{}/{}", directory_, name);
+        if (!is_driver_id(name) || !is_empty_directory(root_, path)) continue;
+        try {
+            remove(path);
+        } catch (const Error&) {
+            continue;  // a mount point, which is not ours to remove; an install that needs the place says so
+        }
+    }
+    return removed;
+}
+
+bool Store::discard_unpublished(const Pair& pair) {
+    if (root_.link_status(commit_path(pair)) || !root_.link_status(generation_path(pair))) return false;
+    remove_aside(generation_path(pair));
+    remove_if_empty(parent_of(generation_path(pair)));
+    return true;
+}
+
+void Store::remove_if_empty(const std::string& directory) {
+    if (root_.list(directory).empty()) root_.remove(directory);
 }
 
 void Store::remove_aside(const std::string& path) {
@@ -179,10 +243,23 @@ DriverManifest Store::read_manifest(const Pair& pair) const {
 void Store::remove_generation(const Pair& pair) {
     const std::string path = generation_path(pair);
     attempting(fmt::format("remove generation {}", pair.path()), [&] {
-        if (root_.remove(commit_path(pair))) root_.sync_directory(state_path("generations"));
-        if (!root_.link_status(path)) return;
-        remove_aside(path);
-        if (root_.list(parent_of(path)).empty()) root_.remove(parent_of(path));
+        // The tree goes whole, by rename, and only then its commit record: neither alone is a generation.
+        std::string aside;
+        if (root_.link_status(path)) {
+            aside = new_staging_path();
+            root_.rename(path, aside, false);
+        }
+        try {
+            if (!aside.empty()) root_.sync_directory(parent_of(path));
+            if (root_.remove(commit_path(pair))) root_.sync_directory(state_path("generations"));
+        } catch (const Error&) {
+            // Back where its commit record says it is, unless that is gone already.
+            if (!aside.empty() && root_.link_status(commit_path(pair))) root_.rename(aside, path, false);
+            throw;
+        }
+        if (aside.empty()) return;
+        remove_if_empty(parent_of(path));
+        root_.remove_tree(aside);
     });
 }
 
@@ -190,6 +267,15 @@ std::optional<Record> Store::load_record() const {
     const auto text = root_.read_file(record_path());
     if (!text) return std::nullopt;
     return attempting(record_path(), [&] { return Record::parse(*text); });
+}
+
+std::optional<Record> Store::load_usable_record() const {
+    try {
+        return load_record();
+    } catch (const Error& error) {
+        if (error.code() != Errc::bad_record || record_is_newer()) throw;
+        return std::nullopt;
+    }
 }
 
 bool Store::record_is_newer() const {
@@ -206,6 +292,17 @@ std::optional<Pair> Store::read_current() const {
 }
 
 void Store::point_current(const Pair& pair) { root_.replace_link(current_path(), pair.path()); }
+
+bool Store::set_damaged_record_aside() {
+    if (!root_.link_status(record_path()) || load_usable_record()) return false;
+    root_.rename(record_path(), record_path() + ".damaged");
+    root_.sync_directory(state_path(""));
+    return true;
+}
+
+void Store::remove_record() {
+    if (root_.remove(record_path())) root_.sync_directory(state_path(""));
+}
 
 bool Store::remove_current() {
     if (!root_.remove(current_path())) return false;

@@ -73,4 +73,9 @@ void check_tree(const Root& root, const std::string& directory, const DriverMani
     }
 }
 
+void check_module_files(ModuleLoader& modules, const std::string& directory, const DriverManifest& manifest) {
+    for (const ModuleSpec& module : manifest.modules)
+        require_as_described(manifest, module, modules.describe(fmt::format("{}/{}", directory, module.path)));
+}
+
 }  // namespace overdrive

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/driver_manifest.hpp"
+#include "ports/module_loader.hpp"
 #include "support/root.hpp"
 
 namespace overdrive {
@@ -13,5 +14,10 @@ inline constexpr const char* kDriverJsonSignature = "driver.json.sig";
 /// nothing else. Content is not read.
 /// @throws Error incomplete_artifact, or digest_mismatch for a wrong size or target, naming the file
 void check_tree(const Root& root, const std::string& directory, const DriverManifest& manifest);
+
+/// Sees that the modules in `directory` are what driver.json says of them: for this kernel, of this version, with their
+/// firmware. Reads what the files say about themselves.
+/// @throws Error incomplete_artifact naming the file
+void check_module_files(ModuleLoader& modules, const std::string& directory, const DriverManifest& manifest);
 
 }  // namespace overdrive

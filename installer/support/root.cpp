@@ -80,9 +80,6 @@ void sync_entries_of(int directory, std::string_view path) {
     if (!readable || fsync(readable.get()) != 0) fail(errno, "sync the directory of", path);
 }
 
-/// A name beside `name` that no other process uses.
-std::string beside(const std::string& name) { return fmt::format(".{}.{}.new", name, getpid()); }
-
 }  // namespace
 
 int open_beneath(int directory, const char* path, unsigned flags, mode_t mode, unsigned long long resolve) {
@@ -131,6 +128,11 @@ Root::Root(std::string path) : path_{std::move(path)} {
     const UniqueFd probe{open_beneath(fd_.get(), ".", O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT)};
     if (!probe && errno == ENOSYS)
         throw Error{Errc::unsupported, "this kernel has no openat2(2); Linux 5.6 or newer is needed"};
+}
+
+std::string Root::beside(std::string_view path) {
+    const std::size_t name = path.rfind('/') == std::string_view::npos ? 0 : path.rfind('/') + 1;
+    return fmt::format("{}.{}.new", path.substr(0, name), path.substr(name));
 }
 
 std::string Root::host_path(std::string_view path) const {

@@ -47,6 +47,9 @@ public:
 
     /// Makes the directory and its missing parents, each with `mode`.
     void make_directories(std::string_view path, mode_t mode = 0755) const;
+    /// The name beside `path` under which its next content is written, in both of the following. One writer at a time:
+    /// what a killed one left there is overwritten by the next.
+    [[nodiscard]] static std::string beside(std::string_view path);
     /// Replaces a file: written beside, synced, renamed, directory synced. On return it survives a power cut.
     void write_file(std::string_view path, std::string_view content, mode_t mode = 0644) const;
     /// Points `path` at `target` by renaming a new link over it; the directory is synced.

@@ -12,6 +12,8 @@ public:
     Step& operator=(const Step&) = delete;
     virtual ~Step() = default;
 
+    /// Its stable name in the journal: `point-current`.
+    [[nodiscard]] virtual std::string_view id() const = 0;
     /// What it does, for messages: `point 'current' at 550.163.01-open/4081.2.1`.
     [[nodiscard]] virtual std::string_view name() const = 0;
     /// Looks, remembers what undo needs, and may refuse; changes nothing.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/error.hpp"
+#include "transaction/journal.hpp"
 #include "transaction/step.hpp"
 
 namespace overdrive {
@@ -30,12 +31,16 @@ public:
     /// Told of every step before it applies.
     using Observer = std::function<void(const Step&)>;
 
-    /// All `prepare` before any `apply`. On failure undo runs backwards, starting with the failed step, which may be
-    /// half done, and goes on past its own failures. @throws Error when a `prepare` refuses: nothing was touched
-    [[nodiscard]] Outcome run(const Observer& before_apply);
+    /// All `prepare` before any `apply`; the id of a step is in the journal, durable, before it applies. On failure,
+    /// and when a signal asks to stop, undo runs backwards, starting with the failed step, which may be half done, and
+    /// goes on past its own failures. The journal ends when all is applied or all is undone; it stays when undo failed,
+    /// so that the next run begins with recovery.
+    /// @throws Error when a `prepare` refuses or the journal cannot begin: nothing was touched
+    [[nodiscard]] Outcome run(Journal& journal, const JournalHeader& header, const Observer& before_apply);
 
 private:
-    [[nodiscard]] std::vector<std::string> undo_from(std::size_t last);
+    void apply(Journal& journal, const Observer& before_apply, Outcome& outcome, std::size_t& begun);
+    [[nodiscard]] std::vector<std::string> undo_last(std::size_t count);
 
     std::vector<std::unique_ptr<Step>> steps_;
 };

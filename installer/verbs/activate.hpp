@@ -17,11 +17,4 @@ struct ActivateOptions {
 /// @return at_reboot when another driver version is loaded; no_artifact when nothing installed fits
 ExitCode run_activate(const ActivateOptions& options, Services& services, Report& report);
 
-struct DeactivateOptions {
-    bool boot = false;  ///< called by nvidia.service at shutdown: detaches the overlay only
-};
-
-/// Takes out of force what activate put in force; generations stay installed.
-ExitCode run_deactivate(const DeactivateOptions& options, Services& services, Report& report);
-
 }  // namespace overdrive

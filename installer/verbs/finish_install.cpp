@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "support/interruption.hpp"
+#include "transaction/steps/commit_record.hpp"
+#include "transaction/steps/publish_generation.hpp"
+#include "transaction/transaction.hpp"
 #include "verbs/activation.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/install_units.hpp"
@@ -74,12 +78,35 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"why", has_state ? ordered_json(ending.activation->state.why) : ordered_json(nullptr)}};
 }
 
-Activation activate(Services& services, Store& store, const Config& config, const Pair& pair, Report& report) {
+Activation activate(Services& services, Store& store, const Config& config, const Installed& installed,
+                    std::string_view verb, Report& report) {
     std::vector<std::string> warnings;
     LocalState local = read_local_state(services, store, config, warnings);
     for (const std::string& warning : warnings) report.warn(warning);
-    local.selection = {Selection::Why::wanted, pair};
-    return activate_selected(services, store, config, std::move(local), report);
+    select(local, store, installed.pair);
+    return activate_selected(services, store, config, std::move(local),
+                             {.verb = verb, .daemons_were_stopped = installed.daemons_were_stopped}, report);
+}
+
+/// Does what may as well be done by the next run, or warns that a signal kept it from being done.
+void unless_stopped(Report& report, const std::function<void()>& body) {
+    try {
+        stop_if_interrupted();
+        body();
+    } catch (const Error& error) {
+        if (error.code() != Errc::interrupted) throw;
+        report.warn(fmt::format("{}; the driver is installed, what is left is done by the next run", error.what()));
+    }
+}
+
+void start_units(const InstallOptions& options, Services& services, const Ending& ending, Report& report) {
+    if (options.no_units || !services.units.reachable()) return;
+    if (ending.restart_queued) {
+        services.units.queue_restart(kDriverUnit);
+    } else if (ending.activation && services.units.active_state(kDriverUnit) != "active") {
+        report.note("starting nvidia.service");
+        services.units.start(kDriverUnit, std::chrono::seconds{120});
+    }
 }
 
 }  // namespace
@@ -98,20 +125,51 @@ void require_fit(const DriverManifest& manifest, const HostFacts& facts, const s
     }
 }
 
-void record_installed(Store& store, const Config& config, const Pair& pair) {
-    Record record;
-    try {
-        record = store.load_record().value_or(Record{});
-    } catch (const Error& error) {
-        if (error.code() != Errc::bad_record || store.record_is_newer()) throw;
-        // A damaged record is rebuilt; the generations carry their own commit records.
+std::function<void(Record&)> installed_record(Services& services, const Config& config, const Installed& installed,
+                                              std::string_view verb) {
+    return [&services, &installed, wish = config.wish(), verb = std::string{verb}](Record& record) {
+        const Pair& pair = installed.pair;
+        const bool changed = record.desired != pair || installed.fetched;
+        record.wanted = wish ? wish->text : pair.driver.text();
+        record.desired = pair;
+        if (record.pending && record.pending != pair) record.pending.reset();
+        if (record.rolled_back && record.rolled_back->to.driver != pair.driver) record.rolled_back.reset();
+        if (changed)
+            record.add_event(
+                {services.clock.wall(), verb, pair, installed.fetched ? "installed" : "selected", installed.reference});
+    };
+}
+
+void publish_and_record(Services& services, Store& store, const Config& config, Installed& installed,
+                        FillStaging::Means means, std::string_view verb, Report& report) {
+    installed.record_before = store.load_usable_record();
+    const auto change = installed_record(services, config, installed, verb);
+    if (!means.fill && installed.record_before) {
+        Record record = *installed.record_before;
+        change(record);
+        if (record == installed.record_before) return;
     }
-    const Record before = record;
-    const auto wish = config.wish();
-    record.wanted = wish ? wish->text : pair.driver.text();
-    record.desired = pair;
-    record.pending.reset();
-    if (record != before) store.save_record(record);
+    std::vector<std::unique_ptr<Step>> steps;
+    if (means.fill) {
+        means.fill = [&installed, fill = std::move(means.fill)](const Staging& staging) {
+            GenerationInfo generation = fill(staging);
+            installed.fetched = true;
+            return generation;
+        };
+        auto filling =
+            std::make_unique<FillStaging>(store, fmt::format("bring {}", installed.pair.path()), std::move(means));
+        auto publishing = std::make_unique<PublishGeneration>(store, *filling, installed.pair);
+        steps.push_back(std::move(filling));
+        steps.push_back(std::move(publishing));
+    }
+    steps.push_back(std::make_unique<CommitRecord>(store, change));
+    Journal journal{store.root(), store.journal_path()};
+    LocalState local;
+    local.facts = services.read_facts();
+    Transaction{std::move(steps)}
+        .run(journal, make_journal_header(services, local, verb, installed.pair),
+             [&](const Step& step) { report.note(step.name()); })
+        .throw_if_failed();
 }
 
 ExitCode finish_install(const InstallOptions& options, Services& services, Store& store, const Config& config,
@@ -120,29 +178,27 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     Ending ending;
     if (copy_own_program(services, report))
         ending.program_changed = adopt_program(services, services.program.version, report);
-    if (!options.no_units) {
-        Record record = store.load_record().value_or(Record{});
-        const Record before = record;
-        ending.units_changed = install_units(services, config, record, report);
-        if (record != before) store.save_record(record);
-    }
+    if (!options.no_units) ending.units_changed = install_units(services, store, config, report);
     const bool here = !services.program.in_container;
     if (options.unit) {
         ending.restart_queued = installed.fetched;
     } else if (here && !options.no_activate) {
-        ending.activation = activate(services, store, config, installed.pair, report);
+        try {
+            ending.activation = activate(services, store, config, installed, options.verb(), report);
+        } catch (const Error& error) {
+            if (speaks_against_driver(error)) want_again(store, installed.record_before);
+            throw;
+        }
+        if (ending.activation->failure) want_again(store, installed.record_before);
     }
-    if (bring_program) ending.program_changed = bring_program() || ending.program_changed;
+    // The driver is in force: a signal that comes now ends the rest early, and takes nothing back.
+    unless_stopped(report, [&] {
+        if (bring_program) ending.program_changed = bring_program() || ending.program_changed;
+    });
     // What systemd starts takes the lock itself.
     { const Lock given_up = std::move(lock); }
-    if (!options.no_units && services.units.reachable()) {
-        if (ending.restart_queued) {
-            services.units.queue_restart(kDriverUnit);
-        } else if (ending.activation && services.units.active_state(kDriverUnit) != "active") {
-            report.note("starting nvidia.service");
-            services.units.start(kDriverUnit, std::chrono::seconds{120});
-        }
-    }
+    unless_stopped(report, [&] { start_units(options, services, ending, report); });
+    if (ending.activation) throw_if_returned(*ending.activation);
     const bool at_reboot = (ending.activation && ending.activation->result == Activation::Result::at_reboot) ||
                            (!ending.activation && !ending.restart_queued && installed.fetched);
     const ExitCode code = at_reboot ? ExitCode::at_reboot : ExitCode::ok;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "store/store.hpp"
+#include "transaction/steps/fill_staging.hpp"
 #include "verbs/install.hpp"
 
 namespace overdrive {
@@ -17,13 +18,22 @@ struct Installed {
     bool reused_user_space = false;
     std::string reference;
     std::optional<std::string> signed_by;
+    std::optional<Record> record_before;  ///< set by publish_and_record
+    bool daemons_were_stopped = false;    ///< by a run that was cut off
 };
 
 /// Refuses an artifact that is not for this host. @throws Error incomplete_artifact naming what differs
 void require_fit(const DriverManifest& manifest, const HostFacts& facts, const std::string& os_key);
 
-/// Notes the pair as the wanted one. The rename of the record is the commit point of an install.
-void record_installed(Store& store, const Config& config, const Pair& pair);
+/// What an install makes of the record: its pair is wanted from now on.
+/// @param verb for the history
+[[nodiscard]] std::function<void(Record&)> installed_record(Services& services, const Config& config,
+                                                            const Installed& installed, std::string_view verb);
+
+/// Fills, publishes and records a generation as one transaction: all of it or nothing. Without means to fill it is
+/// installed already and only recorded.
+void publish_and_record(Services& services, Store& store, const Config& config, Installed& installed,
+                        FillStaging::Means means, std::string_view verb, Report& report);
 
 /// What follows the commit point: the program, the units, the activation, nvidia.service. Each is idempotent.
 /// @param bring_program brings a newer program when the driver is in force; may be empty

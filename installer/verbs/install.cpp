@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include "store/fetch.hpp"
+#include "store/install_root.hpp"
+#include "store/tree_check.hpp"
+#include "store/verify_generation.hpp"
 #include "verbs/find_artifact.hpp"
 #include "verbs/finish_install.hpp"
 #include "verbs/install_from_image.hpp"
 #include "verbs/install_program.hpp"
+#include "verbs/install_units.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/recovery.hpp"
+#include "verbs/runtime_files.hpp"
 #include "verbs/sizes.hpp"
+#include "verbs/space_offer.hpp"
 #include "verbs/trust_check.hpp"
 
 namespace overdrive {
@@ -58,62 +65,61 @@ ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installe
     return ExitCode::ok;
 }
 
-/// Removes a generation whose driver.json cannot be read, so that it is fetched again. The one in use stays: its files
-/// lie below a live overlay.
-/// @return whether it was damaged @throws Error incomplete_artifact when it is current
-bool clear_if_damaged(Store& store, const Pair& pair, Report& report) {
-    try {
-        static_cast<void>(store.read_manifest(pair));
-        return false;
-    } catch (const Error& damage) {
-        if (store.read_current() == pair) {
-            throw Error{Errc::incomplete_artifact,
-                        fmt::format("the installed {} is damaged and in use: {}", pair.path(), damage.what())}
-                .with_remedy("install another driver version, reboot, then install this one again");
-        }
-        report.warn(fmt::format("the installed {} is damaged and is fetched again: {}", pair.path(), damage.what()));
-        store.remove_generation(pair);
+/// Whether a generation is not as it was installed, so that it is fetched again and exchanged for what is there. The
+/// one in use stays: its files lie below a live overlay. Content is read only when that was asked for: a run that has
+/// nothing to do takes milliseconds.
+/// @throws Error incomplete_artifact when it is current and not even its driver.json can be read
+bool is_to_be_replaced(const InstallOptions& options, Services& services, Store& store, const Pair& pair,
+                       Report& report) {
+    const std::vector<Difference> differences =
+        verify_generation(store, pair, {.percent = options.verify ? 100U : 0U}, services.progress);
+    if (differences.empty()) return false;
+    const Difference& first = differences.front();
+    const std::string damage = fmt::format("'{}' {}", first.path, first.what);
+    if (store.read_current() != pair) {
+        report.warn(fmt::format("the installed {} is damaged and is fetched again: {}", pair.path(), damage));
         return true;
     }
+    const std::string in_use = fmt::format("the installed {} is damaged and in use: {}", pair.path(), damage);
+    if (first.kind == Difference::Kind::driver_json) {
+        throw Error{Errc::incomplete_artifact, in_use}.with_remedy(
+            "install another driver version, reboot, then install this one again");
+    }
+    report.warn(in_use + "; 'overdrive verify' tells all that differs and what to do");
+    return false;
 }
 
-/// Fetches and publishes what is not installed yet.
-Installed bring(const InstallOptions& options, Services& services, Store& store, const Config& config,
-                FoundArtifact& found, const HostFacts& facts, Report& report) {
-    Installed installed{.pair = found.pair, .reference = found.artifact.reference, .signed_by = {}};
-    const auto there = store.find_generation(found.pair);
-    if (there && !clear_if_damaged(store, found.pair, report)) {
-        // The lower directory of a live overlay must never change under it: the installed build stays.
-        if (there->manifest_digest && *there->manifest_digest != found.artifact.manifest_digest) {
-            report.warn(
-                fmt::format("{} has another build of {} ({}) than the installed one ({}); the installed one stays",
+/// Warns when the source has another build than the installed one, which stays: the lower directory of a live overlay
+/// must never change under it.
+void compare_builds(const GenerationInfo& there, const FoundArtifact& found, Report& report) {
+    if (!there.manifest_digest || *there.manifest_digest == found.artifact.manifest_digest) return;
+    report.warn(fmt::format("{} has another build of {} ({}) than the installed one ({}); the installed one stays",
                             found.source->name(), found.pair.path(), found.artifact.manifest_digest.text(),
-                            there->manifest_digest->text()));
-        }
-        return installed;
-    }
-    Staging staging = store.make_staging();
-    const FetchResult fetched = attempting(fmt::format("fetch {}", found.artifact.reference), [&] {
-        return fetch_artifact(
-            *found.source, found.artifact, staging, store, services.progress,
-            [&](const DriverManifest& manifest, const std::string& json, const std::optional<std::string>& signature) {
-                require_fit(manifest, facts, found.pair.os_key);
-                if (manifest.driver != found.pair.driver) {
-                    throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
-                                                                manifest.driver.text(), found.pair.driver.text())};
-                }
-                const TrustResult trust = require_trust(services, config, options.overrides, json, signature);
-                installed.signed_by = trust.signed_by;
-                report.note(trust.reason);
-            });
-    });
-    report.note(fmt::format("publishing {}", found.pair.path()));
-    store.publish(std::move(staging),
-                  describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall()));
-    installed.fetched = true;
-    installed.bytes_downloaded = fetched.bytes_downloaded;
-    installed.reused_user_space = fetched.reused_user_space;
-    return installed;
+                            there.manifest_digest->text()));
+}
+
+/// Fetches an artifact into a staging tree, after its driver.json was found to fit and to be trusted.
+FillStaging::Fill fetching(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                           FoundArtifact& found, const HostFacts& facts, Installed& installed, Report& report) {
+    return [&, config](const Staging& staging) {
+        const auto check = [&](const DriverManifest& manifest, const std::string& json,
+                               const std::optional<std::string>& signature) {
+            require_fit(manifest, facts, found.pair.os_key);
+            if (manifest.driver != found.pair.driver) {
+                throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
+                                                            manifest.driver.text(), found.pair.driver.text())};
+            }
+            const TrustResult trust = require_trust(services, config, options.overrides, json, signature);
+            installed.signed_by = trust.signed_by;
+            report.note(trust.reason);
+            check_module_files(services.modules, staging.path(), manifest);
+        };
+        const FetchResult fetched =
+            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check);
+        installed.bytes_downloaded = fetched.bytes_downloaded;
+        installed.reused_user_space = fetched.reused_user_space;
+        return describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall());
+    };
 }
 
 ExitCode install_from_sources(const InstallOptions& options, Services& services, const Config& config, Report& report) {
@@ -122,11 +128,25 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     FoundArtifact found = find_artifact(services, config, facts, key, report);
     Store store{services.root};
     if (options.dry_run) return tell_plan(store, found, store.find_generation(found.pair).has_value(), report);
-    Lock lock = take_lock(services, store, "install");
-    if (store.record_is_newer()) static_cast<void>(store.load_record());  // says who wrote it, before anything moves
-    store.remove_stale_staging();
-    const Installed installed = bring(options, services, store, config, found, facts, report);
-    record_installed(store, config, found.pair);
+    Lock lock = take_lock(services, store, options.verb());
+    const Recovery recovery = recover_store(services, store, facts, report);
+    if (!options.no_units) require_units_placeable(services, store, config);
+    Installed installed{.pair = found.pair,
+                        .reference = found.artifact.reference,
+                        .signed_by = {},
+                        .record_before = {},
+                        .daemons_were_stopped = recovery.daemons_were_stopped()};
+    const auto there = store.find_generation(found.pair);
+    const bool fetch = !there || is_to_be_replaced(options, services, store, found.pair, report);
+    if (!fetch) compare_builds(*there, found, report);
+    if (fetch) require_place_for(store, found.pair);
+    FillStaging::Means means;
+    if (fetch) {
+        means.fill = fetching(options, services, store, config, found, facts, installed, report);
+        means.look = [&] { require_room_for(found.artifact, store); };
+    }
+    offering_prune(services, store,
+                   [&] { publish_and_record(services, store, config, installed, means, options.verb(), report); });
     const auto bring_program = [&] {
         return installed.fetched &&
                update_program(services, *found.source, found.artifact, store.read_manifest(found.pair), report);
@@ -157,6 +177,24 @@ ExitCode nothing_to_update(const std::string& why, const LocalState& local, Repo
     return ExitCode::ok;
 }
 
+/// The wanted driver is installed, but a run that was to record it and put it in force was cut off: the rest of it,
+/// which needs no source.
+ExitCode settle_installed(const InstallOptions& options, Services& services, const Config& config,
+                          const LocalState& local, Report& report) {
+    Installed installed{
+        .pair = *local.selection.pair, .reference = "an earlier run", .signed_by = {}, .record_before = {}};
+    if (options.dry_run) {
+        report.result({{"schema", 1}, {"result", "dry-run"}, {"generation", installed.pair.path()}},
+                      fmt::format("{} is installed; it would be recorded and activated\n", installed.pair.path()));
+        return ExitCode::ok;
+    }
+    Store store{services.root};
+    Lock lock = take_lock(services, store, "update");
+    installed.daemons_were_stopped = recover_store(services, store, local.facts, report).daemons_were_stopped();
+    publish_and_record(services, store, config, installed, {}, "update", report);
+    return finish_install(options, services, store, config, installed, {}, std::move(lock), report);
+}
+
 }  // namespace
 
 ExitCode run_install(const InstallOptions& options, Services& services, Report& report) {
@@ -181,12 +219,20 @@ ExitCode run_update(const InstallOptions& options, Services& services, Report& r
 
     if (options.unit && local.facts.gpus.empty()) return nothing_to_update("there is no GPU", local, report);
     const bool moves = config.wish() && config.wish()->is_branch && !config.hold && !options.unit;
+    const bool cut_off = was_cut_off(store);  // by a run before this one: finished first
+    const bool settled = !cut_off && local.record && local.record->desired == local.selection.pair &&
+                         (options.unit || options.no_activate || services.program.in_container ||
+                          (local.current == local.selection.pair && services.root.exists(kStatusFile)));
+    if (local.selection.why == Selection::Why::wanted && !moves && !settled)
+        return settle_installed(options, services, config, local, report);
     if (local.selection.why == Selection::Why::wanted && !moves) {
         return nothing_to_update(explain(local.selection, local.facts.kernel_release), local, report);
     }
     // Held, or at boot: the same driver for the new kernel, never another one.
     if (!moves && local.wanted) config.driver = local.wanted;
-    return install_from_sources(options, services, config, report);
+    InstallOptions updating = options;
+    updating.update = true;
+    return install_from_sources(updating, services, config, report);
 }
 
 }  // namespace overdrive

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/exit_code.hpp"
 #include "verbs/desired_state.hpp"
@@ -15,7 +16,10 @@ struct InstallOptions {
     bool dry_run = false;
     bool no_activate = false;  ///< publish and record only
     bool no_units = false;     ///< leave systemd alone
+    bool verify = false;       ///< hash the installed files too, and fetch them again when one differs
     bool unit = false;         ///< called by nvidia-update.service: restarts nvidia.service without waiting for it
+    bool update = false;       ///< the verb is 'update'
+    [[nodiscard]] std::string_view verb() const noexcept { return update ? "update" : "install"; }
     std::optional<std::string> staged;  ///< on the host, for a container run: publish this staging directory
 };
 

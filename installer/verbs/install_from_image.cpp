@@ -4,10 +4,14 @@
 #include <unistd.h>
 
 #include "store/fetch.hpp"
+#include "store/install_root.hpp"
+#include "store/tree_check.hpp"
 #include "verbs/finish_install.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/recovery.hpp"
 #include "verbs/relay.hpp"
+#include "verbs/space_offer.hpp"
 #include "verbs/trust_check.hpp"
 
 namespace overdrive {
@@ -98,11 +102,27 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
     return static_cast<ExitCode>(ended.exit_code);
 }
 
-ExitCode leave_pending(Services& services, Store& store, const Config& config, Staging staging,
-                       const FetchResult& fetched, Report& report) {
-    const Pair pair = fetched.manifest.pair();
-    store.publish(std::move(staging), describe_generation(fetched, nullptr, "image", services.clock.wall()));
-    record_installed(store, config, pair);
+/// Copies the image's driver into a staging tree, after its driver.json was found to fit and to be trusted.
+FetchResult copy_image(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                       const HostFacts& facts, const std::string& key, const Staging& staging, Report& report) {
+    FetchResult copied = copy_unpacked(
+        Root{"/"}, staging, store, services.progress,
+        [&](const DriverManifest& found, const std::string& json, const std::optional<std::string>& signature) {
+            require_fit(found, facts, key);
+            report.note(require_trust(services, config, options.overrides, json, signature).reason);
+        });
+    check_module_files(services.modules, staging.path(), copied.manifest);
+    return copied;
+}
+
+/// Without a bus: everything that can be done from here, and the command for the rest.
+/// @param fill empty when the driver is installed already
+ExitCode leave_pending(const FillStaging::Fill& fill, Services& services, Store& store, const Config& config,
+                       const Pair& pair, Report& report) {
+    Installed installed{.pair = pair, .reference = "image", .signed_by = {}, .record_before = {}};
+    publish_and_record(services, store, config, installed, {.fill = fill, .look = {}, .adopted = {}}, "install",
+                       report);
+    copy_own_program(services, report);
     adopt_program(services, services.program.version, report);
     const std::string command = fmt::format("{}/current/bin/overdrive install {} --staged {}", kProgramRoot,
                                             pair.driver.text(), kAlreadyInstalled);
@@ -126,26 +146,30 @@ ExitCode install_from_image(const InstallOptions& options, Services& services, C
     if (options.dry_run) return tell_plan(manifest, installed.has_value(), report);
 
     std::optional<Lock> lock = take_lock(services, store, "install from a container");
-    store.remove_stale_staging();
+    recover_store(services, store, facts, report);
+    const bool can_hand_over = services.units.reachable();
+    if (installed && !can_hand_over) return leave_pending({}, services, store, config, manifest.pair(), report);
     if (installed) {
         const std::string program = program_on_host(services, report);
         lock.reset();
         return run_on_host(options, services, program, kAlreadyInstalled, manifest.pair(), report);
     }
+    require_place_for(store, manifest.pair());
+    if (!can_hand_over) {
+        const auto fill = [&](const Staging& staging) {
+            const FetchResult fetched = copy_image(options, services, store, config, facts, key, staging, report);
+            return describe_generation(fetched, nullptr, "image", services.clock.wall());
+        };
+        return leave_pending(fill, services, store, config, manifest.pair(), report);
+    }
     Staging staging = store.make_staging();
-    const FetchResult fetched = copy_unpacked(
-        image, staging, store, services.progress,
-        [&](const DriverManifest& found, const std::string& json, const std::optional<std::string>& signature) {
-            require_fit(found, facts, key);
-            report.note(require_trust(services, config, options.overrides, json, signature).reason);
-        });
+    static_cast<void>(offering_prune(
+        services, store, [&] { return copy_image(options, services, store, config, facts, key, staging, report); }));
     // After the trust check, and a killed container leaves only staging behind, which the next run removes.
     const std::string program = program_on_host(services, report);
-    if (!services.units.reachable()) return leave_pending(services, store, config, std::move(staging), fetched, report);
-    const std::string staged = staging.id();
-    staging.release();
-    lock.reset();  // the host's half takes it
-    return run_on_host(options, services, program, staged, manifest.pair(), report);
+    staging.release();  // ours no more, but held until we end: no other run takes it for a dead one's
+    lock.reset();       // the host's half takes it
+    return run_on_host(options, services, program, staging.id(), manifest.pair(), report);
 }
 
 ExitCode install_staged(const InstallOptions& options, Services& services, Config config, Report& report) {
@@ -154,11 +178,17 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
     Installed installed{.pair = {DriverId::parse(*options.overrides.driver), key},
                         .reference = "the image it came in",
-                        .signed_by = {}};
+                        .signed_by = {},
+                        .record_before = {}};
     Store store{services.root};
     Lock lock = take_lock(services, store, "install");
-    if (*options.staged != kAlreadyInstalled) {
-        Staging staging = store.adopt_staging(*options.staged);
+    const bool adopt = *options.staged != kAlreadyInstalled;
+    std::optional<Staging> held;  // so that recovery does not take it for a dead run's
+    if (adopt) held.emplace(store.adopt_staging(*options.staged));
+    installed.daemons_were_stopped = recover_store(services, store, facts, report).daemons_were_stopped();
+    if (!adopt && !store.find_generation(installed.pair))
+        throw Error{Errc::no_artifact, fmt::format("{} is not installed", installed.pair.path())};
+    const auto fill = [&](const Staging& staging) {
         const auto json = services.root.read_file(staging.path() + "/driver.json", kMostManifestBytes);
         if (!json) throw Error{Errc::incomplete_artifact, fmt::format("'{}' holds no driver.json", staging.path())};
         const FetchResult fetched{.manifest = DriverManifest::parse(*json),
@@ -166,14 +196,11 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
                                   .signature = std::nullopt,
                                   .not_reused = ""};
         require_fit(fetched.manifest, facts, key);
-        installed.pair = fetched.manifest.pair();
-        installed.fetched = true;
-        report.note(fmt::format("publishing {}", installed.pair.path()));
-        store.publish(std::move(staging), describe_generation(fetched, nullptr, "image", services.clock.wall()));
-    } else if (!store.find_generation(installed.pair)) {
-        throw Error{Errc::no_artifact, fmt::format("{} is not installed", installed.pair.path())};
-    }
-    record_installed(store, config, installed.pair);
+        return describe_generation(fetched, nullptr, "image", services.clock.wall());
+    };
+    FillStaging::Means means;
+    if (adopt) means = {.fill = fill, .look = {}, .adopted = options.staged};
+    publish_and_record(services, store, config, installed, std::move(means), "install", report);
     return finish_install(options, services, store, config, installed, {}, std::move(lock), report);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/json_reader.hpp"
+#include "verbs/runtime_files.hpp"
 
 namespace overdrive {
 
@@ -13,40 +14,81 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kStatusSchema = 1;
-constexpr const char* kRuntimeDirectory = "/run/overdrive";
-constexpr const char* kStatusFile = "/run/overdrive/status.json";
-constexpr const char* kDevicePresentFile = "/run/overdrive/device-present";
-constexpr const char* kReadyFile = "/run/overdrive/ready";
 
-/// Whether a generation for this kernel release was built for this very kernel: same architecture, and the same build
-/// where both are known. One whose driver.json cannot be read fits nothing.
-bool built_for(const Store& store, const GenerationInfo& generation, const HostFacts& facts,
-               std::vector<std::string>& warnings) {
+/// driver.json of a generation for this kernel release, when it was built for this very kernel: same architecture, and
+/// the same build where both are known. One whose driver.json cannot be read fits nothing.
+std::optional<DriverManifest> fitting_manifest(const Store& store, const GenerationInfo& generation,
+                                               const HostFacts& facts, std::vector<std::string>& warnings) {
     try {
-        const DriverManifest manifest = store.read_manifest(generation.pair);
+        DriverManifest manifest = store.read_manifest(generation.pair);
         const bool other_build =
             manifest.build_id && facts.kernel_build_id && manifest.build_id != facts.kernel_build_id;
         if (other_build) {
             warnings.push_back(
                 fmt::format("{} is for another build of kernel {}", generation.pair.path(), facts.kernel_release));
         }
-        return manifest.architecture == facts.architecture && !other_build;
+        if (manifest.architecture != facts.architecture || other_build) return std::nullopt;
+        return manifest;
     } catch (const Error& error) {
         warnings.push_back(fmt::format("{} is not used: {}", generation.pair.path(), error.what()));
-        return false;
+        return std::nullopt;
     }
 }
 
+/// What fits is put into `manifests` as well.
 std::vector<Candidate> candidates(const Store& store, const std::vector<GenerationInfo>& generations,
-                                  const HostFacts& facts, std::vector<std::string>& warnings) {
+                                  const HostFacts& facts, std::vector<DriverManifest>& manifests,
+                                  std::vector<std::string>& warnings) {
     std::vector<Candidate> out;
     out.reserve(generations.size());
     for (const GenerationInfo& generation : generations) {
-        const bool same_release = generation.kernel_release == facts.kernel_release;
-        if (same_release && !built_for(store, generation, facts, warnings)) continue;
+        if (generation.kernel_release == facts.kernel_release) {
+            auto manifest = fitting_manifest(store, generation, facts, warnings);
+            if (!manifest) continue;
+            manifests.push_back(std::move(*manifest));
+        }
         out.push_back({generation.pair, generation.kernel_release});
     }
     return out;
+}
+
+/// The configuration's wish, but between updates a branch means the driver that the last install resolved it to, and an
+/// operator's rollback holds as long as the configuration wishes what it did then.
+std::optional<DriverWish> wanted_driver(const Config& config, const std::optional<Record>& record) {
+    auto wish = config.wish();
+    if (!record) return wish;
+    const auto configured = wish ? std::optional{wish->text} : std::nullopt;
+    if (record->rolled_back && record->rolled_back->configured == configured)
+        return DriverWish::parse(record->rolled_back->to.driver.text());
+    if (record->desired && (!wish || wish->allows(record->desired->driver)))
+        return DriverWish::parse(record->desired->driver.text());
+    return wish;
+}
+
+Experience experience_of(const std::optional<Record>& record, const HostFacts& facts) {
+    Experience experience;
+    if (!record) return experience;
+    for (const Attempt& attempt : record->attempts) {
+        const bool failed_now = attempt.interrupted == 0 && attempt.boot_id == facts.boot_id;
+        if (failed_now || attempt.interrupted >= kMostInterrupted) experience.barred.push_back(attempt.pair);
+    }
+    const auto good = record->last_good.find(facts.kernel_release);
+    if (good != record->last_good.end()) experience.last_good = good->second;
+    return experience;
+}
+
+/// Why the wanted pair was not selected, in words.
+std::optional<std::string> passed_over(const LocalState& local) {
+    if (!local.selection.passed_over) return std::nullopt;
+    const Pair& pair = *local.selection.passed_over;
+    const Attempt* attempt = local.record ? local.record->attempt(pair) : nullptr;
+    if (attempt == nullptr) return fmt::format("{} failed", pair.path());
+    if (attempt->interrupted > 0)
+        return fmt::format(
+            "{} is not tried any more: {} boots in a row ended while it was being activated; 'overdrive "
+            "activate {}' tries it again",
+            pair.path(), attempt->interrupted, pair.driver.text());
+    return fmt::format("{} failed: {}", pair.path(), attempt->reason);
 }
 
 std::vector<std::string> missing_modules(const HostFacts& facts, const DriverManifest& manifest) {
@@ -55,6 +97,10 @@ std::vector<std::string> missing_modules(const HostFacts& facts, const DriverMan
         if (module.autoload && module.required && facts.loaded(module.name) == nullptr) missing.push_back(module.name);
     }
     return missing;
+}
+
+bool driver_is_loaded(const LocalState& local) {
+    return !local.facts.gpus.empty() && local.facts.driver_version.has_value();
 }
 
 void mark(const Root& root, const char* file, bool there) {
@@ -67,6 +113,15 @@ void mark(const Root& root, const char* file, bool there) {
 
 }  // namespace
 
+std::optional<Pair> read_current(const Store& store, std::vector<std::string>& warnings) {
+    try {
+        return store.read_current();
+    } catch (const Error& error) {  // activating points it anew, or says why it cannot
+        warnings.emplace_back(error.what());
+        return std::nullopt;
+    }
+}
+
 LocalState read_local_state(const Services& services, const Store& store, const Config& config,
                             std::vector<std::string>& warnings) {
     LocalState local;
@@ -78,21 +133,30 @@ LocalState read_local_state(const Services& services, const Store& store, const 
         if (error.code() != Errc::bad_record) throw;
         warnings.emplace_back(error.what());
     }
-    local.current = store.read_current();
-    local.wanted = config.wish();
-    // Between updates a branch means the driver that the last install resolved it to; without any wish that driver is
-    // wanted.
-    if (local.record && local.record->desired &&
-        (!local.wanted || local.wanted->allows(local.record->desired->driver))) {
-        local.wanted = DriverWish::parse(local.record->desired->driver.text());
-    }
-    local.selection = select_generation(candidates(store, local.generations, local.facts, warnings), local.wanted,
-                                        local.facts.kernel_release);
+    local.current = read_current(store, warnings);
+    select_by_rules(local, store, config, warnings);
     return local;
 }
 
-DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config,
-                    const DriverManifest* manifest) {
+void select_by_rules(LocalState& local, const Store& store, const Config& config, std::vector<std::string>& warnings) {
+    local.wanted = wanted_driver(config, local.record);
+    std::vector<DriverManifest> manifests;
+    local.selection =
+        select_generation(candidates(store, local.generations, local.facts, manifests, warnings), local.wanted,
+                          local.facts.kernel_release, experience_of(local.record, local.facts));
+    local.manifest.reset();
+    for (DriverManifest& manifest : manifests) {
+        if (manifest.pair() == local.selection.pair) local.manifest = std::move(manifest);
+    }
+}
+
+void select(LocalState& local, const Store& store, const Pair& pair) {
+    if (local.selection.pair == pair && local.manifest) return;
+    local.manifest = store.read_manifest(pair);
+    local.selection = {Selection::Why::wanted, pair, {}};
+}
+
+DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config) {
     Observation seen;
     seen.gpu_present = !local.facts.gpus.empty();
     seen.anything_installed = !local.generations.empty();
@@ -102,13 +166,15 @@ DriverState observe(Services& services, const Store& store, const LocalState& lo
     seen.loaded_version = local.facts.driver_version;
     const auto note = read_activation_note(services.root);
     if (note && note->boot_id == local.facts.boot_id) seen.activation_failure = note->failure;
-    if (manifest != nullptr && seen.gpu_present) {
-        seen.wanted_version = manifest->driver_version;
-        seen.missing_modules = missing_modules(local.facts, *manifest);
-        const ExposurePlan plan = plan_exposure(profile_for(local.facts.os_release.id()), local.facts, *manifest,
-                                                store.generation_path(manifest->pair()), config.exposure, {});
+    seen.passed_over = passed_over(local);
+    if (local.manifest && seen.gpu_present) {
+        const DriverManifest& manifest = *local.manifest;
+        seen.wanted_version = manifest.driver_version;
+        seen.missing_modules = missing_modules(local.facts, manifest);
+        const ExposurePlan plan = plan_exposure(profile_for(local.facts.os_release.id()), local.facts, manifest,
+                                                store.generation_path(manifest.pair()), config.exposure, {});
         seen.exposure_healthy = services.exposure.inspect(plan) == Exposure::State::healthy;
-        seen.missing_nodes = services.nodes.missing(manifest->device_nodes);
+        seen.missing_nodes = services.nodes.missing(manifest.device_nodes);
     }
     return judge(seen);
 }
@@ -125,9 +191,22 @@ std::optional<ActivationNote> read_activation_note(const Root& root) {
     }
 }
 
+bool runtime_state_tells(const Root& root, const LocalState& local, const DriverState& state) {
+    const auto note = read_activation_note(root);
+    return note && note->boot_id == local.facts.boot_id && !note->failure &&
+           root.exists(kDevicePresentFile) == driver_is_loaded(local) && root.exists(kReadyFile) == state.usable();
+}
+
+void forget_failure(const Root& root) noexcept {
+    try {
+        root.remove(kStatusFile);
+    } catch (const std::exception&) {  // the file is written anew after this
+    }
+}
+
 void write_runtime_state(const Services& services, const LocalState& local, const DriverState& state,
                          const std::optional<std::string>& failure) {
-    services.root.make_directories(kRuntimeDirectory);
+    services.root.make_directories(kRunDirectory);
     const ordered_json json{
         {"schema", kStatusSchema},
         {"min_reader", 1},
@@ -141,9 +220,8 @@ void write_runtime_state(const Services& services, const LocalState& local, cons
         {"failure", failure ? ordered_json(*failure) : ordered_json(nullptr)},
         {"updated_at", services.clock.wall().count()}};
     services.root.write_file(kStatusFile, json.dump(2) + "\n");
-    const bool driver_loaded = !local.facts.gpus.empty() && local.facts.driver_version.has_value();
-    mark(services.root, kDevicePresentFile, driver_loaded);
-    mark(services.root, kReadyFile, state.word != StateWord::degraded);
+    mark(services.root, kDevicePresentFile, driver_is_loaded(local));
+    mark(services.root, kReadyFile, state.usable());
 }
 
 }  // namespace overdrive

@@ -20,6 +20,8 @@ struct LocalState {
     std::optional<DriverWish> wanted;
     Selection selection;
     HostFacts facts;
+    /// driver.json of the selected generation; nullopt when nothing is selected.
+    std::optional<DriverManifest> manifest;
 };
 
 /// Reads record, generations, `current` and host facts. A damaged record is a warning: the generations speak for
@@ -27,10 +29,21 @@ struct LocalState {
 [[nodiscard]] LocalState read_local_state(const Services& services, const Store& store, const Config& config,
                                           std::vector<std::string>& warnings);
 
-/// Observes modules, exposure and nodes and judges them. @param manifest of the selected generation; nullptr when there
-/// is none
-[[nodiscard]] DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config,
-                                  const DriverManifest* manifest);
+/// `current`; nullopt, with a warning, when it leads to no pair.
+[[nodiscard]] std::optional<Pair> read_current(const Store& store, std::vector<std::string>& warnings);
+
+/// Selects again by facts, generations and record of `local`: after the record remembers another failure.
+void select_by_rules(LocalState& local, const Store& store, const Config& config, std::vector<std::string>& warnings);
+
+/// Selects another generation than the rules would: what the operator named. @throws Error as Store::read_manifest
+void select(LocalState& local, const Store& store, const Pair& pair);
+
+/// A pair is not tried any more after so many boots in a row that ended while it was being activated.
+inline constexpr std::uint64_t kMostInterrupted = 3;
+
+/// Observes modules, exposure and nodes and judges them.
+[[nodiscard]] DriverState observe(Services& services, const Store& store, const LocalState& local,
+                                  const Config& config);
 
 /// What /run/overdrive/status.json says of the last activation in this boot.
 struct ActivationNote {
@@ -38,6 +51,12 @@ struct ActivationNote {
     std::optional<std::string> failure;
 };
 [[nodiscard]] std::optional<ActivationNote> read_activation_note(const Root& root);
+
+/// Whether /run/overdrive tells `state` of this boot already, in status.json and in the readiness files.
+[[nodiscard]] bool runtime_state_tells(const Root& root, const LocalState& local, const DriverState& state);
+
+/// Takes the failure of an earlier activation back out of /run/overdrive; what it cannot remove it leaves.
+void forget_failure(const Root& root) noexcept;
 
 /// Writes /run/overdrive/status.json and the readiness files (`device-present`, `ready`).
 void write_runtime_state(const Services& services, const LocalState& local, const DriverState& state,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "verbs/runtime_files.hpp"
+
 namespace overdrive {
 
 void require_root(const Services& services, std::string_view verb) {
@@ -19,7 +21,18 @@ void require_host_kernel(const Services& services, std::string_view verb) {
 
 Lock take_lock(Services& services, Store& store, std::string_view verb) {
     store.prepare();
-    return store.lock(verb, std::chrono::seconds{60}, services.clock);
+    return store.lock(verb, services.program.lock_patience, services.clock);
+}
+
+Lock take_lock_if_writable(Services& services, Store& store, std::string_view verb) {
+    try {
+        return take_lock(services, store, verb);
+    } catch (const Error& error) {
+        if (error.code() != Errc::read_only && error.code() != Errc::no_space) throw;
+        services.root.make_directories(kRunDirectory);
+        return Lock::acquire(services.root, std::string{kRunDirectory} + "/lock", verb, services.program.lock_patience,
+                             services.clock);
+    }
 }
 
 }  // namespace overdrive

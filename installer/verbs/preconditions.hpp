@@ -13,7 +13,12 @@ void require_root(const Services& services, std::string_view verb);
 /// Loading modules and mounting need the host's own namespaces. @throws Error bad_root in a container
 void require_host_kernel(const Services& services, std::string_view verb);
 
-/// Makes the store's directories and takes its one lock, waiting up to a minute. @throws Error busy naming the holder
+/// Makes the store's directories and takes its one lock, waiting as long as the caller allows (--lock-timeout).
+/// @throws Error busy naming the holder
 [[nodiscard]] Lock take_lock(Services& services, Store& store, std::string_view verb);
+
+/// The same, but on a full or read-only disk, where nobody can install anything, a lock below /run: what is installed
+/// must still be activated.
+[[nodiscard]] Lock take_lock_if_writable(Services& services, Store& store, std::string_view verb);
 
 }  // namespace overdrive

@@ -17,12 +17,12 @@ struct VerbReasons {
 };
 
 const std::vector<VerbReasons>& verb_reasons() {
-    static const std::vector<Errc> kActivation{Errc::config,       Errc::bad_os_release,      Errc::not_root,
-                                               Errc::busy,         Errc::no_artifact,         Errc::bad_record,
-                                               Errc::module_load,  Errc::incomplete_artifact, Errc::exposure,
-                                               Errc::device_nodes, Errc::verify_failed,       Errc::io,
-                                               Errc::no_space,     Errc::read_only,           Errc::unsupported,
-                                               Errc::not_restored, Errc::digest_mismatch,     Errc::bad_manifest};
+    static const std::vector<Errc> kActivation{
+        Errc::config,          Errc::bad_os_release, Errc::not_root,      Errc::busy,
+        Errc::no_artifact,     Errc::bad_record,     Errc::module_load,   Errc::incomplete_artifact,
+        Errc::exposure,        Errc::device_nodes,   Errc::verify_failed, Errc::io,
+        Errc::no_space,        Errc::read_only,      Errc::unsupported,   Errc::not_restored,
+        Errc::digest_mismatch, Errc::bad_manifest,   Errc::interrupted};
     static const std::vector<VerbReasons> kTable = [] {
         std::vector<Errc> fetching = kActivation;
         for (const Errc reason : {Errc::untrusted, Errc::unreachable, Errc::bad_reference, Errc::truncated,
@@ -36,9 +36,22 @@ const std::vector<VerbReasons>& verb_reasons() {
             {"deactivate",
              {Errc::not_root, Errc::busy, Errc::module_busy, Errc::module_load, Errc::exposure, Errc::io,
               Errc::bad_os_release, Errc::unsupported, Errc::incomplete_artifact, Errc::digest_mismatch,
-              Errc::bad_manifest, Errc::bad_record, Errc::read_only, Errc::no_space, Errc::service_manager}},
+              Errc::bad_manifest, Errc::bad_record, Errc::read_only, Errc::no_space, Errc::service_manager,
+              Errc::device_nodes, Errc::interrupted, Errc::not_restored}},
+            {"uninstall",
+             {Errc::not_root, Errc::busy, Errc::module_busy, Errc::module_load, Errc::exposure, Errc::io,
+              Errc::bad_os_release, Errc::unsupported, Errc::incomplete_artifact, Errc::digest_mismatch,
+              Errc::bad_manifest, Errc::bad_record, Errc::read_only, Errc::no_space, Errc::service_manager,
+              Errc::device_nodes, Errc::interrupted, Errc::not_restored}},
+            {"rollback", kActivation},
+            {"recover", kActivation},
             {"status", {Errc::bad_os_release, Errc::io, Errc::unsupported}},
             {"list", {Errc::io, Errc::unsupported}},
+            {"verify", {Errc::answer_is_no, Errc::io, Errc::unsupported, Errc::interrupted}},
+            {"prune",
+             {Errc::not_root, Errc::interrupted, Errc::busy, Errc::bad_record, Errc::bad_os_release, Errc::io,
+              Errc::no_space, Errc::read_only, Errc::unsupported}},
+            {"history", {Errc::io, Errc::unsupported}},
             {"wait", {Errc::answer_is_no, Errc::io, Errc::unsupported}},
         };
     }();

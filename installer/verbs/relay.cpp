@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "verbs/runtime_files.hpp"
+
 namespace overdrive {
 
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr const char* kRelayDirectory = "/run/overdrive";
 constexpr std::size_t kMostRelayBytes = 4U << 20U;
 
 }  // namespace
@@ -27,8 +28,8 @@ void RelayReport::failure(std::string_view verb, const Error& error) {
 }
 
 RelayReader::RelayReader(const Root& root, std::string id)
-    : root_{root}, id_{std::move(id)}, path_{fmt::format("{}/relay-{}.jsonl", kRelayDirectory, id_)} {
-    root_.make_directories(kRelayDirectory);
+    : root_{root}, id_{std::move(id)}, path_{fmt::format("{}/relay-{}.jsonl", kRunDirectory, id_)} {
+    root_.make_directories(kRunDirectory);
     root_.write_file(path_, "", 0600);
 }
 

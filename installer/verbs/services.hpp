@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "model/host_facts.hpp"
 #include "ports/artifact_source.hpp"
 #include "ports/clock.hpp"
+#include "ports/device_holders.hpp"
 #include "ports/device_nodes.hpp"
 #include "ports/exposure.hpp"
 #include "ports/module_loader.hpp"
@@ -29,6 +31,7 @@ struct ProgramFacts {
         image_directory;  ///< where an unpacked artifact lies in our own `/` (`/driver`); empty when there is none
     std::string program_directory;  ///< the bundle this program runs from; empty in a development build
     bool interactive = false;       ///< a person reads along
+    std::chrono::milliseconds lock_patience{60'000};  ///< how long to wait for another run
 };
 
 /// A file that belongs on the host.
@@ -44,6 +47,7 @@ struct Services {
     ModuleLoader& modules;
     Exposure& exposure;
     DeviceNodes& nodes;
+    DeviceHolders& holders;
     ProcessRunner& processes;
     UnitManager& units;
     Clock& clock;

@@ -19,7 +19,6 @@ struct Screen {
     LocalState local;
     Config config;
     DriverState state;
-    std::optional<DriverManifest> manifest;
     std::string os_key;
     std::string exposure;
     std::vector<std::string> missing_nodes;
@@ -52,14 +51,13 @@ Screen gather(const StatusOptions& options, Services& services) {
     const HostFacts& facts = screen.local.facts;
     const OsProfile& profile = profile_for(facts.os_release.id());
     screen.os_key = os_key(profile, facts.os_release, facts.kernel_release);
-    if (screen.local.selection.pair) screen.manifest = store.read_manifest(*screen.local.selection.pair);
-    screen.state = observe(services, store, screen.local, screen.config, screen.manifest ? &*screen.manifest : nullptr);
-    if (screen.manifest) {
+    screen.state = observe(services, store, screen.local, screen.config);
+    if (screen.local.manifest) {
         const ExposurePlan plan =
-            plan_exposure(profile, facts, *screen.manifest, store.generation_path(screen.manifest->pair()),
+            plan_exposure(profile, facts, *screen.local.manifest, store.generation_path(screen.local.manifest->pair()),
                           screen.config.exposure, {});
         screen.exposure = fmt::format("{} {}", to_string(plan.mode), to_string(services.exposure.inspect(plan)));
-        screen.missing_nodes = services.nodes.missing(screen.manifest->device_nodes);
+        screen.missing_nodes = services.nodes.missing(screen.local.manifest->device_nodes);
     } else {
         screen.exposure = "absent";
     }
@@ -69,8 +67,8 @@ Screen gather(const StatusOptions& options, Services& services) {
 
 ordered_json modules_json(const Screen& screen) {
     ordered_json modules = ordered_json::array();
-    if (!screen.manifest) return modules;
-    for (const ModuleSpec& module : screen.manifest->modules) {
+    if (!screen.local.manifest) return modules;
+    for (const ModuleSpec& module : screen.local.manifest->modules) {
         const LoadedModule* loaded = screen.local.facts.loaded(module.name);
         modules.push_back({{"name", module.name},
                            {"loaded", loaded != nullptr},
@@ -113,9 +111,9 @@ ordered_json to_json(const Screen& screen) {
 }
 
 std::string modules_text(const Screen& screen) {
-    if (!screen.manifest) return "-";
+    if (!screen.local.manifest) return "-";
     std::vector<std::string> parts;
-    for (const ModuleSpec& module : screen.manifest->modules) {
+    for (const ModuleSpec& module : screen.local.manifest->modules) {
         const LoadedModule* loaded = screen.local.facts.loaded(module.name);
         if (loaded == nullptr && !module.autoload) continue;
         if (loaded == nullptr) {
@@ -158,7 +156,7 @@ std::string to_text(const Screen& screen) {
     row("modules", modules_text(screen));
     row("libraries", screen.exposure);
     row("firmware", facts.firmware_path.empty() ? std::string{"-"} : facts.firmware_path);
-    row("nodes", screen.missing_nodes.empty() ? std::string{screen.manifest ? "complete" : "-"}
+    row("nodes", screen.missing_nodes.empty() ? std::string{screen.local.manifest ? "complete" : "-"}
                                               : fmt::format("missing: {}", fmt::join(screen.missing_nodes, ", ")));
     row("persistenced", screen.persistenced.value_or("unknown"));
     for (const std::string& warning : screen.warnings) row("warning", warning);

@@ -13,9 +13,7 @@ DriverState look(Services& services, const Config& config) {
     const Store store{services.root};
     std::vector<std::string> warnings;
     const LocalState local = read_local_state(services, store, config, warnings);
-    std::optional<DriverManifest> manifest;
-    if (local.selection.pair) manifest = store.read_manifest(*local.selection.pair);
-    return observe(services, store, local, config, manifest ? &*manifest : nullptr);
+    return observe(services, store, local, config);
 }
 
 /// Whether a driver may still come: nothing local fits and there is a source to ask, or what was fetched is being
@@ -43,8 +41,8 @@ ExitCode run_wait(const WaitOptions& options, Services& services, Report& report
         const DriverState state = look(services, config);
         nothing_fitted = nothing_fitted || state.because == DegradedBecause::nothing_installed ||
                          state.because == DegradedBecause::no_local_pair;
-        const bool satisfied = state.word != StateWord::degraded ||
-                               (options.target == "driver" && !worth_waiting(state, config, nothing_fitted));
+        const bool satisfied =
+            state.usable() || (options.target == "driver" && !worth_waiting(state, config, nothing_fitted));
         if (satisfied || services.clock.steady() >= end) {
             report.result(
                 {{"schema", 1}, {"satisfied", satisfied}, {"state", to_string(state.word)}, {"why", state.why}},

@@ -18,6 +18,10 @@ struct FuzzTarget {
 
 /// The target that unpacks its bytes as a layer's tar stream below a temporary directory.
 void fuzz_tar_layer(std::string_view bytes);
+/// The target that walks its bytes as the headers of a tar stream, whole and in pieces.
+void fuzz_tar_walk(std::string_view bytes);
+/// The target that undoes the compression of its bytes: zstd and gzip.
+void fuzz_compressed(std::string_view bytes);
 
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);

@@ -50,38 +50,95 @@ public:
     HostFacts facts;
     Timeline timeline;
     FailurePlan failure;
-    std::map<std::string, std::string> module_versions;  ///< what loading a path's module gives
+    std::map<std::string, std::string> module_versions;  ///< what loading a module gives; else its generation's version
 
+    [[nodiscard]] LoadedModule* loaded(const std::string& name) {
+        const auto found = std::find_if(facts.modules.begin(), facts.modules.end(), [&](const LoadedModule& module) {
+            return module.name == kernel_spelling(name);
+        });
+        return found == facts.modules.end() ? nullptr : &*found;
+    }
+
+    /// Loaded modules use each other as the real ones do, and one that is used cannot be unloaded.
     struct Modules final : ModuleLoader {
         explicit Modules(FakeHost& owner) : host{owner} {}
         Outcome load_prerequisite(const std::string& name) override {
             host.timeline.push_back("prerequisite " + name);
-            return Outcome::not_available;
+            if (!host_index.contains(name)) return Outcome::not_available;
+            insert(kernel_spelling(name), host_index.at(name), "/lib/modules");
+            return Outcome::loaded;
         }
-        Outcome load(const std::string& path, const std::map<std::string, std::string>& /*parameters*/) override {
+        Outcome load(const std::string& path, const std::map<std::string, std::string>& parameters) override {
             const std::string file = path.substr(path.rfind('/') + 1);
             const std::string name = file.substr(0, file.find('.'));
             host.failure.step("load " + name);
             host.timeline.push_back("load " + name);
             if (no_device) return Outcome::no_device;
-            const std::string version = host.module_versions.contains(name) ? host.module_versions[name] : "550.1.1";
-            host.facts.modules.push_back({kernel_spelling(name), 0, {}, version});
-            if (name == "nvidia") host.facts.driver_version = version;
+            if (refused_versions.contains(version_in(path)))
+                throw Error{Errc::module_load, "module '" + name + "': Unknown symbol in module"};
+            if (host.loaded(name) != nullptr) return Outcome::already_loaded;
+            insert(kernel_spelling(name),
+                   host.module_versions.contains(name) ? host.module_versions[name] : version_in(path), path);
+            parameters_of[kernel_spelling(name)] = parameters;
             return Outcome::loaded;
         }
         bool unload(const std::string& name) override {
-            const auto there =
-                std::find_if(host.facts.modules.begin(), host.facts.modules.end(),
-                             [&](const LoadedModule& module) { return module.name == kernel_spelling(name); });
-            if (there == host.facts.modules.end()) return false;
+            const LoadedModule* const there = host.loaded(name);
+            if (there == nullptr) return false;
+            host.failure.step("unload " + name);
+            if (there->refcount > 0) throw Error{Errc::module_busy, "module '" + name + "' is in use"};
             host.timeline.push_back("unload " + name);
-            host.facts.modules.erase(there);
-            if (name == "nvidia") host.facts.driver_version.reset();
+            const std::string gone = there->name;
+            std::erase_if(host.facts.modules, [&](const LoadedModule& module) { return module.name == gone; });
+            for (LoadedModule& module : host.facts.modules) {
+                if (std::erase(module.users, gone) > 0) --module.refcount;
+            }
+            loaded_from.erase(gone);
+            parameters_of.erase(gone);
+            if (gone == "nvidia") host.facts.driver_version.reset();
             return true;
         }
+        /// What driver.json of its tree says, unless `described` has something else for its name.
+        ModuleDescription describe(const std::string& path) override {
+            const std::string file = path.substr(path.rfind('/') + 1);
+            if (const auto other = described.find(file); other != described.end()) return other->second;
+            const std::string tree = path.substr(0, path.find("/lib/modules/"));
+            const auto json = host.root_dir.root().read_file(tree + "/driver.json");
+            if (!json) throw Error{Errc::incomplete_artifact, "'" + path + "' is in no driver's tree"};
+            const DriverManifest manifest = DriverManifest::parse(*json);
+            for (const ModuleSpec& module : manifest.modules) {
+                if (path.ends_with("/" + module.path)) return {manifest.vermagic, module.version, {}};
+            }
+            throw Error{Errc::incomplete_artifact, "'" + path + "' is no module"};
+        }
         std::string vermagic(const std::string& /*path*/) override { return vermagic_text; }
+
+        /// As if it had been loaded. @param path where from
+        void insert(const std::string& name, const std::string& version, const std::string& path) {
+            for (LoadedModule& module : host.facts.modules) {
+                const bool above = name == "nvidia_drm" ? module.name == "nvidia_modeset" : module.name == "nvidia";
+                if (!above || !name.starts_with("nvidia_")) continue;
+                module.users.push_back(name);
+                ++module.refcount;
+            }
+            host.facts.modules.push_back({name, 0, {}, version});
+            if (name == "nvidia") host.facts.driver_version = version;
+            loaded_from[name] = path;
+        }
+        /// `/opt/nvidia/550.1.1-open/4081.2.1/...` -> `550.1.1`
+        static std::string version_in(const std::string& path) {
+            const std::string top = "/opt/nvidia/";
+            const std::string driver = path.substr(std::min(top.size(), path.size()));
+            return driver.substr(0, driver.find_first_of("-/"));
+        }
+
+        std::map<std::string, ModuleDescription> described;  ///< by file name
         FakeHost& host;
+        std::map<std::string, std::string> host_index;  ///< the host's own modules with their versions
+        std::map<std::string, std::string> loaded_from;
+        std::map<std::string, std::map<std::string, std::string>> parameters_of;
         bool no_device = false;
+        std::set<std::string> refused_versions;  ///< drivers whose modules the kernel refuses
         std::string vermagic_text = "6.1.0-1-test SMP mod_unload ";
     } modules{*this};
 
@@ -133,6 +190,33 @@ public:
         std::set<std::string> there;
     } nodes{*this};
 
+    /// Processes that keep modules from being unloaded.
+    struct Holders final : DeviceHolders {
+        explicit Holders(FakeHost& owner) : host{owner} {}
+        std::vector<DeviceHolder> find() override {
+            std::vector<DeviceHolder> found;
+            for (const auto& [holder, module] : held) found.push_back(holder);
+            return found;
+        }
+        /// A process opens a device of a loaded module.
+        void hold(const DeviceHolder& holder, const std::string& module) {
+            if (host.loaded(module) == nullptr) return;
+            ++host.loaded(module)->refcount;
+            held.emplace_back(holder, module);
+        }
+        /// The processes of a unit end.
+        void let_go(const std::string& unit) {
+            std::erase_if(held, [&](const auto& entry) {
+                if (entry.first.unit != unit) return false;
+                --host.loaded(entry.second)->refcount;
+                return true;
+            });
+        }
+        FakeHost& host;
+        std::vector<std::pair<DeviceHolder, std::string>> held;
+        std::map<std::string, std::string> daemons;  ///< unit -> module whose device it holds while it is active
+    } holders{*this};
+
     struct Processes final : ProcessRunner {
         ProcessResult run(const ProcessRequest& request) override {
             ran.push_back(request.arguments.front());
@@ -154,14 +238,20 @@ public:
         }
         void disable(const std::vector<std::string>& /*units*/) override { enabled = false; }
         void start(const std::string& unit, std::chrono::milliseconds /*timeout*/) override {
-            host.timeline.push_back("start " + unit);
-            active.insert(unit);
+            step("start " + unit);
+            become_active(unit);
         }
         void stop(const std::string& unit, std::chrono::milliseconds /*timeout*/) override {
-            host.timeline.push_back("stop " + unit);
-            active.erase(unit);
+            step("stop " + unit);
+            become_inactive(unit);
         }
         void queue_restart(const std::string& unit) override { host.timeline.push_back("queue restart " + unit); }
+        void queue_start(const std::string& unit) override { step("queue start " + unit); }
+        void forget_starts(const std::string& unit) override { forgotten.insert(unit); }
+        void queue_stop(const std::string& unit) override {
+            step("queue stop " + unit);
+            if (stops_when_queued) become_inactive(unit);
+        }
         std::optional<std::string> active_state(const std::string& unit) override {
             return active.contains(unit) ? "active" : "inactive";
         }
@@ -172,9 +262,32 @@ public:
             while_waiting();
             return transient_result;
         }
+        void become_active(const std::string& unit) {
+            if (!active.insert(unit).second || !host.holders.daemons.contains(unit)) return;
+            DeviceHolder daemon;
+            daemon.pid = 99;
+            daemon.program = "daemon";
+            daemon.unit = unit;
+            host.holders.hold(daemon, host.holders.daemons.at(unit));
+        }
+        void become_inactive(const std::string& unit) {
+            active.erase(unit);
+            host.holders.let_go(unit);
+        }
+        /// A refusal is systemd's.
+        void step(const std::string& what) {
+            try {
+                host.failure.step(what);
+            } catch (const Error& error) {
+                throw Error{Errc::service_manager, error.what()};
+            }
+            host.timeline.push_back(what);
+        }
         FakeHost& host;
+        std::set<std::string> forgotten;
         bool is_reachable = true;
         bool enabled = false;
+        bool stops_when_queued = true;
         std::set<std::string> active;
         std::optional<TransientUnit> transient;
         TransientResult transient_result;
@@ -206,6 +319,7 @@ public:
                 .modules = modules,
                 .exposure = exposure,
                 .nodes = nodes,
+                .holders = holders,
                 .processes = processes,
                 .units = units,
                 .clock = clock,
@@ -214,8 +328,8 @@ public:
                     [this] {
                         facts.firmware_path =
                             root_dir.root().read_file("sys/module/firmware_class/parameters/path").value_or("");
-                        if (facts.firmware_path == std::string(1, '\0'))
-                            facts.firmware_path.clear();  // as the kernel shows it
+                        facts.firmware_path.resize(std::min(facts.firmware_path.find('\0'),
+                                                            facts.firmware_path.size()));  // as the kernel shows it
                         return facts;
                     },
                 .open_source = [this](const std::string& name, const Config& /*config*/,

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -89,11 +90,13 @@ class Node:
         power_cut: bool = False,
         disk: Path | None = None,
         kernel_arguments: str = "",
+        qemu_arguments: Sequence[str] = (),
     ) -> None:
         """
         gpu        a PCI function that looks like an NVIDIA T4 (tests/vm/fake_gpu)
         power_cut  the test will cut the power, so the disk honours the guest's flushes (slower)
         disk       root disk to copy instead of the template, such as one that save_disk() made
+        qemu_arguments  more for QEMU, such as further virtio disks: the first of them is /dev/vdc in the node
         """
         self.release = release
         self.gpu = gpu
@@ -103,6 +106,7 @@ class Node:
         self._memory_mib, self._cpus = memory_mib, cpus
         self._power_cut = power_cut
         self._kernel_arguments = kernel_arguments
+        self._qemu_arguments = list(qemu_arguments)
         self._qemu: subprocess.Popen[bytes] | None = None
         self._agent: Agent | None = None
         self._files = FileServer()
@@ -272,6 +276,7 @@ class Node:
         command += ["-drive", f"if=none,id=root,file={self.disk},format=raw,cache={cache}"]
         command += ["-drive", f"if=none,id=usr,file={release}/usr.sqfs,format=raw,readonly=on"]
         command += "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=usr".split()
+        command += self._qemu_arguments
         command += "-netdev user,id=net -device virtio-net-pci,netdev=net,romfile=".split()
         command += "-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng".split()
         command += ["-device", "VGA,vgamem_mb=16"] if self.gpu else []

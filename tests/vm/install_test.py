@@ -36,6 +36,7 @@ class InstallTest(NodeTestCase):
     artifacts: StandInArtifacts
     older: OsRelease
     newer: OsRelease
+    before: list[str]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -85,8 +86,16 @@ class InstallTest(NodeTestCase):
         lines = [*evidence.all_of(self.node, self.wanted(release), kubelet=kubelet), evidence.status_agrees(self.node, self.wanted(release))]
         self.assertEqual([f"{line.claim}: {line.found}" for line in lines if not line.ok], [])
 
+    def files(self) -> list[str]:
+        """What an install may make: names, modes and links, and who is known to the host."""
+        return self.node.run(
+            "find /opt /etc/systemd /etc/ld.so.conf.d /usr/local /etc/sysusers.d /etc/udev /etc/modprobe.d 2>/dev/null | "
+            # Disabling a unit, systemd removes a .wants that is empty then, whoever made it.
+            "grep -v -e ^/opt/cni -e '[.]wants$' | sort; cut -d: -f1 /etc/passwd").output.splitlines()
+
     def test_1_container_killed_while_it_copies(self) -> None:
         before = self.snapshot()
+        type(self).before = self.files()
         job = self.node.spawn(self.container("killed"))
         # Stopped in the midst of the copy, so that killing it meets the copy however fast this machine is.
         self.node.check(
@@ -114,34 +123,79 @@ class InstallTest(NodeTestCase):
         self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
         self.assert_in_force(self.older, kubelet=False)
 
-    def test_3_another_version_waits_for_the_next_boot(self) -> None:
-        """Natively, from the registry."""
-        before = evidence.loaded_version(self.node, self.wanted(self.older)).found
-        self.node.check("sed -i 's/900.1.0/900.1.2/' /etc/overdrive/config.toml")
+    def want(self, driver: str) -> None:
+        self.node.check(f"sed -i 's/^driver = .*/driver = \"{driver}\"/' /etc/overdrive/config.toml")
+
+    def loaded(self) -> str:
+        return self.node.check("cat /sys/module/nvidia/version").strip()
+
+    def test_3_another_version_is_swapped_or_waits_for_the_next_boot(self) -> None:
+        """Natively, from the registry. F8: while somebody uses the driver nothing is touched, and they are named."""
+        self.want("900.1.2")
+        user = self.node.spawn("exec sleep 600 </dev/nvidiactl")
+        self.node.check("until fuser -s /dev/nvidiactl 2>/dev/null || ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q nvidiactl; do :; done")
         result = self.overdrive("install", rc=4)
         self.assertEqual((result["result"], result["generation"]), ("at-reboot", f"900.1.2/{self.older.version}"))
-        self.assertEqual(evidence.loaded_version(self.node, self.wanted(self.older)).found, before)
+        self.assertIn("sleep", self.node.check("cat /tmp/said"))
+        self.assertEqual(self.loaded(), "900.1.0")
         self.assertTrue(evidence.current(self.node, self.wanted(self.older)).ok, "'current' is what this boot uses")
         status = self.overdrive("status")
         self.assertEqual((status["state"], status["because"]), ("degraded", "reboot-needed"))
-        self.node.check("sed -i 's/900.1.2/900.1.0/' /etc/overdrive/config.toml")
-        self.assertEqual(self.overdrive("install")["fetched"], False)
-        self.assert_in_force(self.older, kubelet=False)
+        self.assertEqual(self.node.check("systemctl is-active nvidia-persistenced.service").strip(), "active")
 
-    def test_4_module_that_refuses_to_load(self) -> None:
-        self.overdrive("deactivate")
-        before = self.snapshot()
+        self.node.check("pkill -f 'sleep 600'")
+        user.wait()
+        self.assertEqual(self.overdrive("install")["state"], "ready")
+        self.assertEqual(self.loaded(), "900.1.2")
+        self.assertEqual(self.node.check("systemctl is-active nvidia-persistenced.service").strip(), "active")
+        self.want("900.1.0")
+        self.assertEqual(self.overdrive("rollback")["generation"], f"900.1.0/{self.older.version}")
+        self.assert_in_force(self.older, kubelet=False)
+        self.assertIs(self.overdrive("verify")["equal"], True)
+
+    def test_4_a_driver_that_does_not_load_gives_way_to_the_last_good_one(self) -> None:
         error = self.overdrive("install", "900.3.0", rc=1)["error"]
         self.assertIsInstance(error, dict)
-        self.assertEqual((error["reason"], error["state"]), ("module-load", "the system is as before"))  # type: ignore[index]
+        self.assertEqual(error["reason"], "module-load")  # type: ignore[index]
         self.assertIn("nvidia-modeset", error["message"])  # type: ignore[index]
-        left = set(self.snapshot()) ^ set(before)
-        kept = (f"/opt/nvidia/900.3.0", "/opt/nvidia ", f"{STATE}")  # the generation stays, installed and out of force
-        self.assertEqual([line for line in left if not line.startswith(kept)], [])
+        self.assertIn(f"900.1.0/{self.older.version} is in force", error["message"])  # type: ignore[index]
+        self.assert_in_force(self.older, kubelet=False)
+
+        self.want("900.3.0")
+        self.node.reboot_into(self.older, wait="settled")
+        self.assertTrue(self.node.kubelet_evidence(), "the kubelet is up")
+        self.assert_driver_was_there_first()
         status = self.overdrive("status")
-        self.assertEqual((status["state"], status["because"]), ("degraded", "activation-failed"))
-        self.assertIn(self.overdrive("install", "900.1.0")["result"], ("installed", "nothing-to-do"))
-        self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
+        self.assertEqual((status["state"], status["because"]), ("degraded", "returned"))
+        self.assertIn("900.3.0", str(status["why"]))
+        self.assertIn("nvidia-modeset", str(status["why"]))
+        self.assertEqual(self.loaded(), "900.1.0")
+        self.assertEqual(self.node.check("systemctl is-active nvidia.service kubelet.service").split(), ["active", "active"])
+        attempts = [event for event in self.overdrive("history")["events"] if event["outcome"] == "failed"]  # type: ignore[attr-defined]
+        self.assertEqual(attempts[-1]["generation"], f"900.3.0/{self.older.version}")
+        self.want("900.1.0")
+        self.overdrive("activate")
+        self.assert_in_force(self.older, kubelet=False)
+
+    def assert_driver_was_there_first(self) -> None:
+        kubelet = int(self.node.check("systemctl show -P ExecMainStartTimestampMonotonic kubelet.service"))
+        driver = int(self.node.check("systemctl show -P ActiveEnterTimestampMonotonic nvidia.service"))
+        self.assertLess(driver, kubelet)
+
+    def test_4a_killed_in_the_middle_of_a_swap_it_is_finished_by_the_next_run(self) -> None:
+        """A4: between unloading the old driver and loading the new one."""
+        self.want("900.1.2")
+        journal = f"{STATE}/journal"
+        job = self.node.spawn(f"{PROGRAM} activate")
+        self.node.check(f"for ((;;)); do grep -qs load-modules {journal} && break; done; pkill -KILL -f 'overdrive.*activate'", timeout=120)
+        self.assertNotEqual(job.wait().rc, 0)
+        if self.node.run(f"test -e {journal}").rc == 0:  # else it was through before the kill reached it
+            self.assertEqual(self.overdrive("recover")["result"], "recovered")
+        self.assertEqual(self.loaded(), "900.1.2")
+        self.assertEqual(self.overdrive("status")["state"], "ready")
+        self.assertEqual(self.node.check("systemctl is-active nvidia-persistenced.service").strip(), "active")
+        self.want("900.1.0")
+        self.overdrive("activate")
         self.assert_in_force(self.older, kubelet=False)
 
     def test_5_registry_away_at_an_os_update(self) -> None:
@@ -183,6 +237,13 @@ class InstallTest(NodeTestCase):
         self.assertEqual(self.overdrive("activate")["result"], "no-device")
         self.assertEqual(self.overdrive("install")["result"], "nothing-to-do")
         self.assertEqual(without.check("systemctl is-active nvidia.service kubelet.service").split(), ["active", "active"])
+
+    def test_7_uninstall_leaves_the_host_as_it_was(self) -> None:
+        self.node.check(f"{PROGRAM} uninstall", timeout=300)
+        for gone in ("/opt/nvidia", "/opt/overdrive", "/run/overdrive", "/etc/systemd/system/nvidia.service"):
+            self.assertNotEqual(self.node.run(f"test -e {gone}").rc, 0, gone)
+        self.assertEqual(self.files(), self.before)
+        self.assertEqual(self.node.run("systemctl list-unit-files --no-legend 'nvidia*'").output, "")
 
 
 if __name__ == "__main__":

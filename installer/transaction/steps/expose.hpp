@@ -13,6 +13,7 @@ public:
     /// @param previous what was in force before, put back by undo; nullopt when nothing was
     Expose(Exposure& exposure, ExposurePlan plan, std::optional<ExposurePlan> previous);
 
+    [[nodiscard]] std::string_view id() const override { return "expose"; }
     [[nodiscard]] std::string_view name() const override { return "expose libraries and programs"; }
     void prepare() override {}
     bool apply() override;

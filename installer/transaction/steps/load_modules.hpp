@@ -11,6 +11,9 @@
 
 namespace overdrive {
 
+/// How the journal calls LoadModules: a boot that ended in it may have been ended by it.
+constexpr std::string_view kLoadModulesId = "load-modules";
+
 /// Loads the driver's modules in their order, after their in-tree prerequisites, with the kernel looking for firmware
 /// in the generation.
 class LoadModules final : public Step {
@@ -19,6 +22,7 @@ public:
     LoadModules(const Root& root, ModuleLoader& loader, const HostFacts& facts, const DriverManifest& manifest,
                 std::string generation);
 
+    [[nodiscard]] std::string_view id() const override { return kLoadModulesId; }
     [[nodiscard]] std::string_view name() const override { return "load the driver's modules"; }
     /// Refuses a module whose vermagic is not for the running kernel, and a firmware path that somebody else set.
     void prepare() override;

@@ -12,6 +12,7 @@ class MakeNodes final : public Step {
 public:
     MakeNodes(DeviceNodes& nodes, const std::vector<DeviceNodeSpec>& specs) : nodes_{nodes}, specs_{specs} {}
 
+    [[nodiscard]] std::string_view id() const override { return "make-nodes"; }
     [[nodiscard]] std::string_view name() const override { return "make device nodes"; }
     void prepare() override {}
     bool apply() override {

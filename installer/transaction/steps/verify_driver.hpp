@@ -19,6 +19,7 @@ public:
     VerifyDriver(std::function<HostFacts()> read_facts, DeviceNodes& nodes, ProcessRunner& processes,
                  const DriverManifest& manifest, std::string generation, SmiPolicy smi);
 
+    [[nodiscard]] std::string_view id() const override { return "verify-driver"; }
     [[nodiscard]] std::string_view name() const override { return "verify the driver"; }
     void prepare() override {}
     bool apply() override;

@@ -100,27 +100,37 @@ class HostTest(RefusedTest):
 
     def test_read_only_generations(self) -> None:
         (self.host.root / "opt/nvidia").mkdir()
-        self.mount("-t", "tmpfs", "-o", "ro", "tmpfs", self.host.root / "opt/nvidia")
+        self.mount("-t", "tmpfs", "-o", "ro,mode=755", "tmpfs", self.host.root / "opt/nvidia")
         self.refused(self.install(f"oci:{layout()}"), "read-only", 1, "/opt/nvidia")
 
     def small_disk(self, options: str) -> None:
         (self.host.root / "opt/nvidia").mkdir()
-        self.mount("-t", "tmpfs", "-o", options, "tmpfs", self.host.root / "opt/nvidia")
+        self.mount("-t", "tmpfs", "-o", f"mode=755,{options}", "tmpfs", self.host.root / "opt/nvidia")
         self.remember()
 
     def test_disk_too_small_for_the_user_space(self) -> None:
         self.small_disk("size=4m")
-        self.refused(self.install(f"oci:{layout()}"), "no-space", 1, "needs 7 MiB more", "are free")
+        self.refused(self.install(f"oci:{layout()}"), "no-space", 1, "'/opt/nvidia': the driver needs", "(6.1 MiB) and 19 inodes; ",
+                     "(4.0 MiB) and ", " inodes are free", "'overdrive prune' would free nothing")
+
+    def test_disk_too_small_for_what_the_layers_announce(self) -> None:
+        self.small_disk("size=1m")
+        made = self.work / "large"
+        pack(made, "900.1.0", modules_bytes=3 << 20)
+        damage.blob(made, damage.layer_digest(made, TAG, "modules")).unlink()  # it is not even asked for
+        self.refused(self.install(f"oci:{made}"), "no-space", 1, "the driver needs", "inodes are free")
 
     def test_disk_full_while_modules_are_written(self) -> None:
         self.small_disk("size=1m")
         made = self.work / "large"
         pack(made, "900.1.0", modules_bytes=3 << 20)
-        self.refused(self.install(f"oci:{made}"), "no-space", 1, "modules", "nvidia.ko")
+        damage.announce_no_sizes(made, TAG)
+        self.refused(self.install(f"oci:{made}"), "no-space", 1, "modules", "nvidia.ko", "No space left on device; ",
+                     " inodes are free")
 
     def test_disk_without_inodes(self) -> None:
         self.small_disk("size=64m,nr_inodes=14")
-        self.refused(self.install(f"oci:{layout()}"), "no-space", 1, "/opt/nvidia")
+        self.refused(self.install(f"oci:{layout()}"), "no-space", 1, "the driver needs", "19 inodes; ", "inodes are free")
 
 
 class SourceTest(RefusedTest):
@@ -226,6 +236,29 @@ class DamagedTest(RefusedTest):
     def test_modules_layer_without_driver_json(self) -> None:
         damage.rewrite_modules_layer(self.layout, TAG, lambda name, content: None if name.endswith("driver.json") else content)
         self.both_ways("incomplete-artifact", "driver.json")
+
+    def e11_refused(self, modinfo: dict[str, str], *words: str) -> None:
+        """The module does not say of itself what the signed driver.json says of it."""
+        made = self.work / "e11"
+        pack(made, "900.1.0", modinfo=modinfo)
+        self.refused(self.install(f"oci:{made}"), "incomplete-artifact", 1, "nvidia.ko", *words)
+
+    def test_e11_module_built_for_another_kernel(self) -> None:
+        self.e11_refused({"vermagic": "6.0.0-other SMP "}, "vermagic mismatch", "6.0.0-other")
+
+    def test_e11_module_built_with_other_options(self) -> None:
+        self.e11_refused({"vermagic": f"{KERNEL} SMP preempt_rt "}, "vermagic mismatch", "preempt_rt")
+
+    def test_e11_module_of_another_driver_version(self) -> None:
+        self.e11_refused({"version": "900.9.9"}, "900.9.9", "900.1.0")
+
+    def test_e11_firmware_that_the_module_names_is_missing(self) -> None:
+        made = self.work / "e11"
+        pack(made, "900.1.0", modinfo={"firmware": "nvidia/900.1.0/gsp_tu10x.bin"})
+        self.refused(self.install(f"oci:{made}"), "incomplete-artifact", 1, "lib/firmware/nvidia/900.1.0/gsp_tu10x.bin", "module 'nvidia'")
+
+    def test_e11_module_that_is_none(self) -> None:
+        self.e11_refused({"vermagic": ""}, "no kernel module")
 
     def test_signature_taken_away(self) -> None:
         damage.rewrite_modules_layer(self.layout, TAG, lambda name, content: None if name.endswith(".sig") else content)

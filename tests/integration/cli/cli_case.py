@@ -1,6 +1,6 @@
 """What the tests of the command line share: a small signed artifact for the running kernel, a host's tree, the program.
 
-The artifact's modules are not kernel modules and its libraries are no libraries: nothing here is loaded.
+The artifact's modules have no code, only what modinfo shows, and its libraries are no libraries: nothing here is loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -160,8 +161,11 @@ def keys() -> tuple[Path, Path]:
 
 
 def pack(layout: Path, driver: str, *, kernel: str = KERNEL, os_key: str = OS_VERSION, tag: str | None = None, signed: bool = True,
-         modules_bytes: int = 40_000) -> str:
-    """Adds an artifact to an OCI layout. Drivers of equal first two numbers share their user space. Returns its tag."""
+         modules_bytes: int = 40_000, modinfo: dict[str, str] | None = None) -> str:
+    """Adds an artifact to an OCI layout. Drivers of equal first two numbers share their user space. Returns its tag.
+
+    modinfo: what the module says otherwise than it should
+    """
     with tempfile.TemporaryDirectory(dir=shared()) as work_name:
         work = Path(work_name)
         version, user, modules = driver.removesuffix("-open"), work / "user", work / "modules"
@@ -174,7 +178,8 @@ def pack(layout: Path, driver: str, *, kernel: str = KERNEL, os_key: str = OS_VE
             program.chmod(0o755)
         (user / f"lib64/libcuda.so.{family}").write_bytes(bytes_of(family, USER_SPACE_BYTES))
         (user / "lib64/libcuda.so.1").symlink_to(f"libcuda.so.{family}")
-        (modules / "lib/modules" / kernel / "nvidia.ko").write_bytes(bytes_of(f"{driver} {kernel}", modules_bytes))
+        (modules / "lib/modules" / kernel / "nvidia.ko").write_bytes(
+            module_file(modinfo or {}, driver=version, kernel=kernel, content=bytes_of(f"{driver} {kernel}", modules_bytes)))
         (work / "describe.json").write_text(json.dumps(describe(driver, kernel, os_key)))
         command: list[object] = [programs() / "overdrive-artifact", "pack", "--describe", work / "describe.json", "--program",
                                  work / "program", "--user-space", user, "--modules", modules, "--output", layout]
@@ -191,6 +196,20 @@ def describe(driver: str, kernel: str, os_key: str) -> dict[str, object]:
             "os": {"id": OS_ID, "version_id": OS_VERSION, "key": os_key}, "architecture": MACHINE,
             "kernel": {"release": kernel, "vermagic": f"{kernel} SMP ", "build_id": None, "config_sha256": None, "flavour": ""},
             "signer": None, "prerequisites": [], "firmware": [], "device_nodes": [], "daemons": [], "modules": [module]}
+
+
+def module_file(modinfo: dict[str, str], *, driver: str, kernel: str, content: bytes) -> bytes:
+    """An ELF file without code that says what a kernel module would, with `content` behind it."""
+    fields = {"name": "nvidia", "vermagic": f"{kernel} SMP ", "version": driver, **modinfo}
+    info = b"".join(f"{key}={value}\0".encode() for key, value in fields.items())
+    names = b"\0.modinfo\0.shstrtab\0"
+    header_bytes, section_bytes = 64, 64
+    sections = [struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+                struct.pack("<IIQQQQIIQQ", 1, 1, 2, 0, header_bytes, len(info), 0, 0, 1, 0),
+                struct.pack("<IIQQQQIIQQ", 10, 3, 0, 0, header_bytes + len(info), len(names), 0, 0, 1, 0)]
+    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, header_bytes + len(info) + len(names), 0,
+                                                        header_bytes, 0, 0, section_bytes, len(sections), 2)
+    return header + info + names + b"".join(sections) + content
 
 
 def bytes_of(seed: str, count: int) -> bytes:

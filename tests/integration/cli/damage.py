@@ -78,6 +78,16 @@ def rewrite_modules_layer(layout: Path, tag: str, change: Callable[[str, bytes],
     put_manifest(layout, tag, manifest)
 
 
+def announce_no_sizes(layout: Path, tag: str) -> None:
+    """An image whose layers do not say what they take unpacked: packed by an older program, or by a foreign one."""
+    manifest = manifest_of(layout, tag)
+    assert isinstance(manifest["layers"], list)
+    for layer in manifest["layers"]:
+        for name in ("org.overdrive.unpacked-bytes", "org.overdrive.unpacked-inodes"):
+            del layer["annotations"][name]
+    put_manifest(layout, tag, manifest)
+
+
 def put_manifest(layout: Path, tag: str, manifest: dict[str, object]) -> None:
     """Makes `manifest` what the tag names."""
     top = json.loads((layout / "index.json").read_text())

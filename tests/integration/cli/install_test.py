@@ -274,6 +274,37 @@ class DamagedHostTest(GoodTest):
         self.assertIn("is damaged and is fetched again", run.stderr)
         self.assert_generation("900.1.0")
 
+    def test_generation_that_lacks_a_file_is_fetched_again(self) -> None:
+        (self.host.generation("900.1.0") / "bin/nvidia-smi").unlink()
+        run = self.install(f"oci:{layout()}")
+        self.assertIs(run.result["fetched"], True)
+        self.assertIn("is damaged and is fetched again: 'bin/nvidia-smi' is missing", run.stderr)
+        self.assert_generation("900.1.0")
+
+    def test_generation_with_a_damaged_library_is_fetched_again(self) -> None:
+        damage.flip_byte(self.host.generation("900.1.0") / "lib64/libcuda.so.900.1")
+        run = self.install(f"oci:{layout()}", "900.1.0", "--verify")
+        self.assert_installed(run, "900.1.0")
+        self.assertIs(run.result["fetched"], True)
+        self.assertIn("is damaged and is fetched again: 'lib64/libcuda.so.900.1' has another content", run.stderr)
+        self.assert_generation("900.1.0")
+        self.assertEqual(self.host.overdrive("verify").rc, 0)
+
+    def test_damaged_generation_stays_while_it_cannot_be_fetched(self) -> None:
+        damage.flip_byte(self.host.generation("900.1.0") / "lib64/libcuda.so.900.1")
+        made = self.copy_of_layout()
+        damage.blob(made, damage.layer_digest(made, f"{OS_VERSION}-900.1.0", "user-space")).unlink()
+        before = self.host.snapshot()
+        self.assertEqual(self.install(f"oci:{made}", "900.1.0", "--verify").rc, 1)
+        self.assertEqual(self.host.snapshot(), before)
+
+    def test_damaged_library_in_use_is_a_warning(self) -> None:
+        (self.host.root / "opt/nvidia/current").symlink_to(f"900.1.0/{OS_VERSION}")
+        damage.flip_byte(self.host.generation("900.1.0") / "lib64/libcuda.so.900.1")
+        run = self.install(f"oci:{layout()}", "900.1.0", "--verify")
+        self.assertEqual((run.rc, run.result["fetched"]), (0, False), run)
+        self.assertIn("is damaged and in use: 'lib64/libcuda.so.900.1' has another content", run.stderr)
+
     def test_damaged_generation_in_use_stays_and_says_so(self) -> None:
         (self.host.root / "opt/nvidia/current").symlink_to(f"900.1.0/{OS_VERSION}")
         path = self.host.generation("900.1.0") / "driver.json"

@@ -125,6 +125,18 @@ TEST_F(SdbusUnitManagerTest, AQueuedRestartIsNotWaitedFor) {
     EXPECT_THAT(systemd_->calls(), Contains("RestartUnit nvidia.service replace"));
 }
 
+TEST_F(SdbusUnitManagerTest, QueuedStartsAndStopsAreNotWaitedForAndAnUnknownUnitIsStoppedAlready) {
+    systemd_->set("nvidia.service", {.job_time = 20s});
+    const auto begin = std::chrono::steady_clock::now();
+    units_.queue_start("nvidia.service");
+    units_.queue_stop("nvidia.service");
+    units_.queue_stop("nothing.service");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+    EXPECT_THAT(systemd_->calls(),
+                AllOf(Contains("StartUnit nvidia.service replace"), Contains("StopUnit nvidia.service replace")));
+    EXPECT_THAT(failure_of([&] { units_.queue_start("nothing.service"); }), HasSubstr("nothing.service not found"));
+}
+
 TEST_F(SdbusUnitManagerTest, EnablingTwiceChangesNothingTheSecondTime) {
     EXPECT_TRUE(units_.enable({"nvidia.service", "nvidia-update.timer"}));
     EXPECT_FALSE(units_.enable({"nvidia.service", "nvidia-update.timer"}));

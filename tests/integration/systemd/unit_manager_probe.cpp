@@ -31,6 +31,9 @@ int run(const Root& root, const std::string& verb, const std::vector<std::string
     if (verb == "start") units.start(words.at(0), kLimit);
     if (verb == "stop") units.stop(words.at(0), kLimit);
     if (verb == "queue-restart") units.queue_restart(words.at(0));
+    if (verb == "forget-starts") units.forget_starts(words.at(0));
+    if (verb == "queue-start") units.queue_start(words.at(0));
+    if (verb == "queue-stop") units.queue_stop(words.at(0));
     if (verb == "state") fmt::print("{}\n", units.active_state(words.at(0)).value_or("unknown"));
     if (verb == "run") {
         const auto result = units.run_transient({words.at(0), "probe", {words.begin() + 1, words.end()}}, [] {});

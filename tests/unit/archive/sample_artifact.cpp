@@ -78,7 +78,8 @@ SampleArtifact::SampleArtifact(const std::string& kernel, const std::string& key
                  {"usr/share/empty", ""}},
       links{{"lib64/libcuda.so.1", "libcuda.so.900.1.0"}, {"lib64/libcuda.so", "libcuda.so.1"}},
       modules{{"lib/modules/" + kernel + "/nvidia.ko", noise("nvidia" + kernel, 400'000)},
-              {"lib/modules/" + kernel + "/nvidia-uvm.ko", noise("uvm" + kernel, 40'000)}},
+              {"lib/modules/" + kernel + "/nvidia-uvm.ko", noise("uvm" + kernel, 40'000)},
+              {"lib/modules/" + kernel + "/nvidia-drm.ko", noise("drm" + kernel, 40'000)}},
       kernel_release{kernel},
       os_key{key} {}
 

@@ -24,41 +24,57 @@ void put(std::string& block, std::size_t at, std::size_t most, const std::string
 
 }  // namespace
 
-void TarMaker::header(const std::string& name, char type, std::uint64_t size, const std::string& target,
-                      unsigned mode) {
+TarMaker& TarMaker::header(const TarHeader& header) {
     std::string block(kBlock, '\0');
-    put(block, 0, 100, name);
-    put(block, 100, 8, fmt::format("{:07o}", mode));
-    put(block, 108, 8, "0001750");  // an owner that must not be kept
-    put(block, 116, 8, "0001750");
-    put(block, 124, 12, fmt::format("{:011o}", size));
+    put(block, 0, 100, header.name);
+    put(block, 100, 8, header.mode);
+    put(block, 108, 8, header.owner);
+    put(block, 116, 8, header.owner);
+    put(block, 124, 12, header.size);
     put(block, 136, 12, "14000000000");
     put(block, 148, 8, "        ");
-    block[156] = type;
-    put(block, 157, 100, target);
-    put(block, 257, 8,
-        std::string{"ustar\0"
-                    "00",
-                    8});
+    block[156] = header.type;
+    put(block, 157, 100, header.target);
+    put(block, 257, 8, header.magic);
     put(block, 329, 8, "0000001");
     put(block, 337, 8, "0000003");
+    put(block, 345, 155, header.prefix);
     const unsigned sum = std::accumulate(block.begin(), block.end(), 0U,
                                          [](unsigned total, char c) { return total + static_cast<unsigned char>(c); });
-    put(block, 148, 8, fmt::format("{:06o}", sum) + std::string{"\0 ", 2});
-    bytes_ += block;
+    put(block, 148, 8,
+        fmt::format("{:06o}", sum + static_cast<unsigned>(header.checksum_off_by)) + std::string{"\0 ", 2});
+    return raw(block);
 }
 
-TarMaker& TarMaker::member(const std::string& name, char type, std::string_view content, const std::string& target,
-                           unsigned mode) {
-    header(name, type, content.size(), target, mode);
+TarMaker& TarMaker::body(std::string_view content) {
     bytes_ += content;
     bytes_.append((kBlock - content.size() % kBlock) % kBlock, '\0');
     return *this;
 }
 
+TarMaker& TarMaker::member(const std::string& name, char type, std::string_view content, const std::string& target,
+                           unsigned mode) {
+    return header({.name = name,
+                   .type = type,
+                   .size = fmt::format("{:011o}", content.size()),
+                   .target = target,
+                   .mode = fmt::format("{:07o}", mode)})
+        .body(content);
+}
+
 TarMaker& TarMaker::header_only(const std::string& name, std::uint64_t size) {
-    header(name, '0', size, {}, 0644);
-    return *this;
+    return header({.name = name, .size = fmt::format("{:011o}", size)});
+}
+
+TarMaker& TarMaker::extension(char type, std::string_view content) {
+    return member("././@extension", type, content, {}, 0644);
+}
+
+std::string TarMaker::pax_record(const std::string& key, std::string_view value) {
+    std::size_t length = key.size() + value.size() + 3;
+    while (std::to_string(length).size() + key.size() + value.size() + 3 != length)
+        length = std::to_string(length).size() + key.size() + value.size() + 3;
+    return fmt::format("{} {}={}\n", length, key, value);
 }
 
 std::string TarMaker::tar() const { return bytes_ + std::string(2 * kBlock, '\0'); }

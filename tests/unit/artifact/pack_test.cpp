@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "builder-images/artifact/inspect.hpp"
+#include "registry/image_manifest.hpp"
+#include "store/space.hpp"
 #include "support/error.hpp"
 #include "trust/signature.hpp"
 #include "unit/artifact/small_driver.hpp"
@@ -124,6 +126,26 @@ TEST(Pack, ADamagedCachedLayerIsMadeAgain) {
     options.output = driver.at("second");
     EXPECT_EQ(pack(options, [](std::string_view) {}).manifest.digest, first.manifest.digest);
     EXPECT_EQ(inspected(driver, "second").manifest, first.manifest.digest);
+}
+
+TEST(Pack, AnnouncesWhatANodeNeedsForEachLayer) {
+    const SmallDriver driver;
+    const PackedImage packed = driver.pack();
+    const DriverManifest manifest = inspected(driver).driver;
+    const UnpackedSize user_space = space_of(manifest, false, true, UnpackedSize::kBlockBytes);
+    const UnpackedSize modules = space_of(manifest, true, false, UnpackedSize::kBlockBytes);
+    // space_of counts a directory that both layers have (lib) for neither; the announcement counts it for each.
+    EXPECT_EQ(packed.user_space.unpacked,
+              (UnpackedSize{.bytes = user_space.bytes + 4096, .inodes = user_space.inodes + 1}));
+    // driver.json itself comes besides what it lists
+    EXPECT_EQ(packed.modules.unpacked.inodes, modules.inodes + 2);
+    EXPECT_GE(packed.modules.unpacked.bytes, modules.bytes + 2 * 4096);
+
+    const Root layout{driver.at("layout")};
+    const std::string blob = "blobs/sha256/" + std::string{packed.manifest.digest.hex()};
+    const ImageManifest read = parse_image_manifest(layout.read_file(blob).value(), kManifestType, "manifest");
+    EXPECT_EQ(read.layers[1].unpacked, packed.user_space.unpacked);
+    EXPECT_EQ(read.layers[2].unpacked, packed.modules.unpacked);
 }
 
 TEST(Pack, DriverJsonListsWhatTheLayersHold) {

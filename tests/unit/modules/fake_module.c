@@ -8,3 +8,5 @@ MODINFO(3, "version=900.1.0");
 MODINFO(4, "parm=NVreg_EnableGpuFirmware:int");
 MODINFO(5, "parmtype=NVreg_EnableGpuFirmware:int");
 MODINFO(6, "parmtype=NVreg_RegistryDwords:charp");
+MODINFO(7, "firmware=nvidia/900.1.0/gsp_ga10x.bin");
+MODINFO(8, "firmware=nvidia/900.1.0/gsp_tu10x.bin");

@@ -51,6 +51,21 @@ protected:
     }();
 };
 
+TEST_F(LibkmodLoaderTest, FindsAModuleThroughAnAbsoluteLinkInsideTheRoot) {
+    const Root root{directory_};
+    root.make_link("/opt", "/generation");
+    EXPECT_EQ((LibkmodLoader{root, kRelease}.describe("/opt/nvidia.ko").version), "900.1.0");
+}
+
+TEST_F(LibkmodLoaderTest, TellsWhatAModuleSaysAboutItself) {
+    const Root root{directory_};
+    const ModuleDescription module = LibkmodLoader{root, kRelease}.describe("/generation/nvidia.ko");
+    EXPECT_EQ(module.vermagic, "6.1.0-50-cloud-amd64 SMP preempt mod_unload modversions ");
+    EXPECT_EQ(module.version, "900.1.0");
+    EXPECT_THAT(module.firmware,
+                testing::UnorderedElementsAre("nvidia/900.1.0/gsp_ga10x.bin", "nvidia/900.1.0/gsp_tu10x.bin"));
+}
+
 TEST_F(LibkmodLoaderTest, ReadsTheVermagic) {
     const Root root{directory_};
     EXPECT_EQ(LibkmodLoader(root, kRelease).vermagic("/generation/nvidia.ko"),

@@ -34,11 +34,5 @@ TEST(ModuleOptionsTest, RefusesValuesThatWouldBecomeOtherParameters) {
     }
 }
 
-TEST(NearestNameTest, IsSilentWhenNothingIsNear) {
-    EXPECT_EQ(nearest_name("modeset", kKnown), "");
-    EXPECT_EQ(nearest_name("fial", kKnown), "fail");
-    EXPECT_EQ(nearest_name("x", {}), "");
-}
-
 }  // namespace
 }  // namespace overdrive

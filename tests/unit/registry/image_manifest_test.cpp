@@ -76,6 +76,23 @@ TEST(ImageManifest, TakesRolesFromAnnotationsInAnyOrder) {
     EXPECT_EQ(parsed.layers[0].size, 10U);
 }
 
+TEST(ImageManifest, TakesWhatALayerAnnouncesToTakeUnpacked) {
+    json manifest = good_manifest();
+    json& annotations = manifest["layers"][1]["annotations"];
+    annotations["org.overdrive.unpacked-bytes"] = "8192";
+    EXPECT_EQ(parse_image_manifest(manifest.dump(), kManifest, "manifest").layers[1].unpacked, std::nullopt);
+    annotations["org.overdrive.unpacked-inodes"] = "3";
+    const ImageManifest parsed = parse_image_manifest(manifest.dump(), kManifest, "manifest");
+    EXPECT_EQ(parsed.layers[1].unpacked, (UnpackedSize{.bytes = 8192, .inodes = 3}));
+    EXPECT_EQ(parsed.layers[2].unpacked, std::nullopt);
+    for (const char* nonsense : {"", "-1", "1e9", " 8192", "8192 ", "1099511627777", "99999999999999999999"}) {
+        annotations["org.overdrive.unpacked-bytes"] = nonsense;
+        expect_manifest_refused(manifest, "unpacked-bytes");
+    }
+    annotations["org.overdrive.unpacked-bytes"] = 8192;
+    expect_manifest_refused(manifest, "unpacked-bytes");
+}
+
 TEST(ImageManifest, TakesRolesFromTheOrderWhenAForeignToolPackedIt) {
     json manifest = good_manifest();
     for (json& entry : manifest["layers"]) entry.erase("annotations");

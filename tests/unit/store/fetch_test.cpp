@@ -122,6 +122,26 @@ TEST_F(FetchTest, SharesTheDiskWithTheRetainedGeneration) {
     EXPECT_EQ(same, clone.linked != 0);  // a reflink has an inode of its own
 }
 
+TEST_F(FetchTest, B7CopiesAFileThatCanHaveNoMoreLinks) {
+    install(SampleArtifact{});
+    const std::string path = "/lib64/libcuda.so.900.1.0";
+    const fs::path file = dir_.path() + "/opt/nvidia/900.1.0/4081.2.1" + path;
+    fs::create_directories(dir_.path() + "/links");
+    // ext4 allows 65000 names; where the file system allows more, or shares blocks, this shows nothing.
+    std::error_code full;
+    for (int i = 0; i < 65'000 && !full; ++i)
+        fs::create_hard_link(file, dir_.path() + "/links/" + std::to_string(i), full);
+    const Staging staging = store_.make_staging();
+    const SampleArtifact sample;
+    const CloneResult clone = clone_user_space(store_, sample.manifest().pair(), staging, sample.manifest());
+    ASSERT_TRUE(clone.reused) << clone.reason;
+    if (!full || clone.cloned > 0) GTEST_SKIP() << "this file system has no limit of links, or shares blocks";
+    EXPECT_EQ(clone.copied, 1U);
+    EXPECT_EQ(clone.linked, sample.user_space.size() - 1);
+    EXPECT_NE(inode(staging.path() + path), inode("opt/nvidia/900.1.0/4081.2.1" + path));
+    EXPECT_EQ(dir_.root().read_file(staging.path() + path), sample.user_space.at(path.substr(1)));
+}
+
 TEST_F(FetchTest, DoesNotReuseFilesWithAnotherMode) {
     install(SampleArtifact{});
     ASSERT_EQ(chmod((dir_.path() + "/opt/nvidia/900.1.0/4081.2.1/bin/nvidia-smi").c_str(), 04755), 0);
@@ -225,10 +245,58 @@ TEST_F(WrongDriverJson, RefusesTheUserSpaceOfAnotherArtifact) {
                  [&](auto& manifest) { manifest.user_space_layer = Digest::from_hex(std::string(64, '9')); });
 }
 TEST_F(WrongDriverJson, RefusesMoreThanTheDiskHolds) {
-    expect_wrong(Errc::no_space, "MiB are free", [&](auto& manifest) {
+    expect_wrong(Errc::no_space, "inodes are free", [&](auto& manifest) {
         const fs::space_info space = fs::space(dir_.path());
         file(manifest, library_).size = space.available + (1ULL << 30U);
     });
+}
+TEST_F(WrongDriverJson, E11_NamesFirmwareThatDoesNotCome) {
+    expect_wrong(Errc::incomplete_artifact, "'lib/firmware/nvidia/900.1.0/gone.bin' is missing",
+                 [&](auto& manifest) { manifest.firmware.emplace_back("nvidia/900.1.0/gone.bin"); });
+    EXPECT_THAT(source_.asked, ElementsAre(LayerRole::modules));  // found before the large layer is fetched
+}
+TEST_F(WrongDriverJson, E11_HasNoModuleNvidia) {
+    expect_wrong(Errc::incomplete_artifact, "no module 'nvidia'", [&](auto& manifest) {
+        std::erase_if(manifest.modules, [](const ModuleSpec& module) { return module.name == "nvidia"; });
+    });
+}
+TEST_F(WrongDriverJson, E11_NamesAModuleThatDoesNotCome) {
+    sample_.modules.erase(module_);
+    expect_wrong(Errc::incomplete_artifact, "'" + module_ + "' is missing", [&](auto&) {});
+}
+TEST_F(WrongDriverJson, E11_NamesAModuleForAnotherKernel) {
+    sample_.modules["lib/modules/6.2.0/nvidia.ko"] = "x";
+    expect_wrong(Errc::incomplete_artifact, "'lib/modules/6.2.0/nvidia.ko' is not for kernel 6.1.0-1-test",
+                 [&](auto&) {});
+}
+TEST_F(WrongDriverJson, E11_LoadsAModuleForAnotherKernel) {
+    expect_wrong(Errc::incomplete_artifact, "'lib/modules/6.2.0/nvidia.ko' is not for kernel 6.1.0-1-test",
+                 [&](auto& manifest) { manifest.modules.front().path = "lib/modules/6.2.0/nvidia.ko"; });
+}
+TEST_F(WrongDriverJson, E11_BringsALibraryOfAnotherDriver) {
+    sample_.user_space["lib64/libnvidia-ml.so.899.2.0"] = "x";
+    expect_wrong(Errc::incomplete_artifact, "'lib64/libnvidia-ml.so.899.2.0' is of driver 899.2.0, not of 900.1.0",
+                 [&](auto&) {});
+}
+TEST_F(WrongDriverJson, E14_WritesThroughALinkOfTheModulesLayer) {
+    expect_refused(Errc::bad_archive, "through a link", [&](const Staging& staging) {
+        DriverManifest manifest = sample_.manifest();
+        manifest.files.push_back({.path = "lib64",
+                                  .layer = LayerRole::modules,
+                                  .mode = 0777,
+                                  .size = 0,
+                                  .sha256 = {},
+                                  .link_target = "lib"});
+        std::sort(manifest.files.begin(), manifest.files.end(),
+                  [](const FileSpec& left, const FileSpec& right) { return left.path < right.path; });
+        TarMaker tar;
+        for (const auto& [path, content] : sample_.modules) tar.file("driver/" + path, content);
+        tar.link("driver/lib64", "lib").file("driver/driver.json", manifest.to_json());
+        sample_.put_into(source_);
+        source_.artifact->layers[2] = source_.add(zstd(tar.tar()), LayerRole::modules);
+        static_cast<void>(fetch_artifact(source_, *source_.artifact, staging, store_, progress_, {}));
+    });
+    EXPECT_THAT(source_.asked, ElementsAre(LayerRole::modules, LayerRole::user_space));
 }
 TEST_F(WrongDriverJson, IsMissing) {
     expect_refused(Errc::incomplete_artifact, "no driver.json", [&](const Staging& staging) {

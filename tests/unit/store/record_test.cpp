@@ -7,6 +7,7 @@
 
 #include "store/generation.hpp"
 #include "support/error.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 namespace {
@@ -21,7 +22,10 @@ Record full_record() {
     record.desired = pair();
     record.last_good = {{"6.1.0-1-test", pair()}, {"6.1.0-2-test", pair("900.1.1")}};
     record.pending = pair("900.1.1");
-    record.attempts = {{pair("900.1.2"), "boot-1", "module-load: \"nvidia\"\n refused"}};
+    record.attempts = {{pair("900.1.2"), "boot-1", "module-load: \"nvidia\"\n refused", 2}};
+    record.rolled_back = RolledBack{.configured = "550-open", .from = pair("900.1.2"), .to = pair()};
+    record.history = {{std::chrono::seconds{1'800'000'000}, "install", pair(), "installed", "from a registry"},
+                      {std::chrono::seconds{1'800'000'001}, "prune", {}, "removed", ""}};
     record.owned = {{"/etc/systemd/system/nvidia.service", "file", std::string(64, 'a')},
                     {"/opt/bin/nvidia-smi", "link", std::string(64, 'b')}};
     return record;
@@ -73,8 +77,70 @@ TEST(Record, RefusesAHandEdit) {
 
 TEST(Record, RefusesANewerReader) {
     auto document = nlohmann::json::parse(full_record().to_json());
-    document["min_reader"] = 2;
+    document["min_reader"] = Record::kSchema + 1;
     expect_bad(document.dump(), "newer overdrive");
+}
+
+/// As the program of schema 1 wrote it.
+constexpr const char* kSchema1 = R"({
+  "attempts": [{"boot_id": "boot-1", "pair": "900.1.2/4081.2.1", "reason": "module-load: refused"}],
+  "checksum": "CHECKSUM",
+  "desired": "900.1.0/4081.2.1",
+  "last_good": {"6.1.0-1-test": "900.1.0/4081.2.1"},
+  "min_reader": 1,
+  "owned": [],
+  "pending": null,
+  "schema": 1,
+  "wanted": "900.1.0"
+})";
+
+std::string with_checksum(nlohmann::json document) {
+    document.erase("checksum");
+    document["checksum"] = sha256_hex(document.dump());
+    return document.dump(2);
+}
+
+TEST(Record, ReadsWhatTheProgramBeforeWrote) {
+    const Record record = Record::parse(with_checksum(nlohmann::json::parse(kSchema1)));
+    EXPECT_EQ(record.desired, pair());
+    EXPECT_EQ(record.attempts, (std::vector<Attempt>{{pair("900.1.2"), "boot-1", "module-load: refused", 0}}));
+    EXPECT_TRUE(record.history.empty());
+    EXPECT_EQ(record.rolled_back, std::nullopt);
+}
+
+TEST(Record, CanBeReadByTheProgramBefore) {
+    const auto document = nlohmann::json::parse(full_record().to_json());
+    EXPECT_EQ(document["min_reader"], 1);
+    const auto before = nlohmann::json::parse(kSchema1);
+    for (const auto& [name, value] : before.items()) {
+        EXPECT_TRUE(document.contains(name)) << name;
+    }
+}
+
+TEST(Record, WritesBackWhatANewerProgramAllowsItToReadPast) {
+    auto document = nlohmann::json::parse(full_record().to_json());
+    document["schema"] = Record::kSchema + 1;
+    document["moon_phase"] = {{"is", "full"}};
+    const Record record = Record::parse(with_checksum(document));
+    EXPECT_EQ(nlohmann::json::parse(record.to_json())["moon_phase"], document["moon_phase"]);
+}
+
+TEST(Record, KeepsTheNewestOfALongHistory) {
+    Record record;
+    for (int i = 0; i < 250; ++i) record.add_event({std::chrono::seconds{i}, "activate", pair(), "activated", ""});
+    ASSERT_EQ(record.history.size(), Record::kMostEvents);
+    EXPECT_EQ(record.history.front().at, std::chrono::seconds{150});
+    EXPECT_EQ(record.history.back().at, std::chrono::seconds{249});
+}
+
+TEST(Record, RemembersOneAttemptAPair) {
+    Record record;
+    record.remember({pair(), "boot-1", "module-load", 0});
+    record.remember({pair(), "boot-2", "verify-failed", 0});
+    ASSERT_EQ(record.attempts.size(), 1U);
+    EXPECT_EQ(record.attempt(pair())->boot_id, "boot-2");
+    record.forget_attempt(pair());
+    EXPECT_EQ(record.attempt(pair()), nullptr);
 }
 
 TEST(Generation, ComesBackAsItWas) {

@@ -12,6 +12,7 @@
 namespace overdrive {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -160,7 +161,7 @@ TEST_F(StoreTest, HandsStagingToAnotherProcess) {
     const std::string id = mine.id();
     mine.release();
     dir_.write("opt/nvidia/.overdrive/staging/dead-run/x", "x");
-    store_.remove_stale_staging(id);
+    EXPECT_THAT(store_.remove_stale_staging(), ElementsAre("dead-run"));
     EXPECT_FALSE(dir_.root().exists("opt/nvidia/.overdrive/staging/dead-run"));
     store_.publish(store_.adopt_staging(id), info());
     EXPECT_EQ(library(), "cuda");

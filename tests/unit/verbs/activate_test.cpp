@@ -90,7 +90,7 @@ TEST_F(ActivateTest, AFailureAtAnyPointLeavesTheHostAsBefore) {
 TEST_F(ActivateTest, AtBootAFailureIsADegradedNodeAndNotAFailedUnit) {
     host_.failure.fail_at = 1;
     EXPECT_EQ(activate(true), ExitCode::ok);
-    EXPECT_THAT(report_.warnings, ElementsAre(HasSubstr("injected")));
+    EXPECT_THAT(report_.json["why"].get<std::string>(), HasSubstr("injected"));
 
     Services services = host_.services();
     run_status({}, services, report_);
@@ -194,25 +194,6 @@ TEST_F(ActivateTest, DryRunTellsTheStepsAndChangesNothing) {
     EXPECT_THAT(report_.text, HasSubstr("load lib/modules/6.1.0-1-test/nvidia.ko"));
     EXPECT_THAT(report_.text, HasSubstr("lay 1 libraries over /usr/lib64"));
     EXPECT_EQ(host_.root_dir.tree(), before);
-}
-
-TEST_F(ActivateTest, DeactivateTakesEverythingBackAndKeepsTheGeneration) {
-    activate();
-    host_.timeline.clear();
-    Services services = host_.services();
-    EXPECT_EQ(run_deactivate({}, services, report_), ExitCode::ok);
-    EXPECT_THAT(host_.timeline, ElementsAre("unload nvidia-drm", "unload nvidia-uvm", "unload nvidia", "unexpose"));
-    EXPECT_THAT(host_.nodes.there, IsEmpty());
-    EXPECT_TRUE(host_.root_dir.root().exists("opt/nvidia/550.1.1/4081.2.1/driver.json"));
-}
-
-TEST_F(ActivateTest, DeactivateRefusesWhileSomebodyUsesTheDriver) {
-    activate();
-    host_.facts.modules.front().refcount = 2;
-    host_.timeline.clear();
-    Services services = host_.services();
-    EXPECT_EQ(thrown_by([&] { run_deactivate({}, services, report_); }), Errc::module_busy);
-    EXPECT_THAT(host_.timeline, IsEmpty());
 }
 
 }  // namespace
