@@ -7,6 +7,7 @@ ExitCode exit_code_of(Errc reason) noexcept {
         case Errc::usage:
         case Errc::config:
         case Errc::untrusted:
+        case Errc::older_artifact:
         case Errc::not_root:
         case Errc::bad_root:
         case Errc::bad_reference:
@@ -14,6 +15,8 @@ ExitCode exit_code_of(Errc reason) noexcept {
         case Errc::no_artifact:
             return ExitCode::no_artifact;
         case Errc::unreachable:
+        case Errc::login_refused:
+        case Errc::tls_refused:
             return ExitCode::unreachable;
         case Errc::busy:
         case Errc::module_busy:

@@ -36,7 +36,24 @@ struct ResolvedArtifact {
         reference;  ///< for people: `docker://registry.example/overdrive/nvidia-coreos:4081.2.1-550.163.01-open`
     Digest manifest_digest;
     std::vector<LayerDescriptor> layers;  ///< in the manifest's order
+    /// The index that names this manifest for the architecture; nullopt when the tag names the manifest itself. A
+    /// signature over it vouches for the manifest as well.
+    std::optional<Digest> index_digest{};
+    /// `registry.example/overdrive/nvidia-coreos:TAG`, what a signature must be for; empty where the source has no
+    /// repository (a layout).
+    std::string identity{};
 };
+
+/// A signature that a source has for an image, nothing about it checked yet.
+/// @see cosign's SIGNATURE_SPEC.md: the payload is a blob, the signature an annotation of its layer
+struct ImageSignature {
+    std::string payload;  ///< the very bytes that were signed
+    std::string base64;   ///< the signature over them
+};
+
+/// At most so many signatures of one image are looked at, and no payload is larger.
+inline constexpr std::size_t kMostSignatures = 64;
+inline constexpr std::size_t kMostSignaturePayload = 64U << 10U;
 
 /// One place that artifacts come from: a registry, an OCI layout directory or archive.
 class ArtifactSource {
@@ -53,6 +70,11 @@ public:
     /// @throws Error unreachable, bad_manifest, digest_mismatch
     [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve(const std::string& tag,
                                                                   const std::string& architecture) = 0;
+
+    /// The signatures that the source has for an image, over its manifest or its index, the newest last; at most
+    /// kMostSignatures, others are left out. Empty when it has none.
+    /// @throws Error unreachable, bad_manifest, digest_mismatch
+    [[nodiscard]] virtual std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) = 0;
 
     /// Takes the next bytes of a blob. May throw; the exception leaves `read_blob`.
     using Sink = std::function<void(std::string_view)>;

@@ -11,12 +11,30 @@
 
 namespace overdrive {
 
-/// One GET or HEAD.
+/// What one host needs for TLS; empty fields leave the transport's own.
+struct TlsFiles {
+    std::vector<std::string> authorities{};  ///< PEM files of certificate authorities, trusted besides the host's own
+    std::string client_certificate{};        ///< PEM file
+    std::string client_key{};                ///< PEM file
+    friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
+};
+
+/// A body to send. Only overdrive-artifact sends any: the node's program never writes to a registry.
+struct HttpBody {
+    std::uint64_t size = 0;
+    /// Gives the next at most `most` bytes; empty at the end.
+    std::function<std::string_view(std::size_t most)> next;
+};
+
+/// One request.
 struct HttpRequest {
-    std::string method = "GET";
+    std::string method = "GET";  ///< GET and HEAD; with overdrive-artifact also POST, PUT, PATCH
     std::string url;
     std::vector<std::string> headers;  ///< `Name: value`
     std::uint64_t most_bytes = 0;      ///< the body is cut off with an Error beyond this; 0 = no body is wanted
+    TlsFiles tls{};                    ///< for the host of `url`; a redirect to another host does without
+    bool plain_http = false;           ///< plain http may be spoken to the host of `url`, besides loopback addresses
+    std::optional<HttpBody> body{};    ///< what is sent
 };
 
 /// What came back; 4xx and 5xx are answers, not errors.

@@ -87,6 +87,8 @@ std::optional<ResolvedArtifact> OciLayoutSource::resolve(const std::string& tag,
     });
 }
 
+std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& /*artifact*/) { return {}; }
+
 void OciLayoutSource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
     attempting(name_.text(), [&] {
         const std::string what = fmt::format("{} blob {}", to_string(layer.role), layer.digest.text());

@@ -42,6 +42,7 @@ public:
     [[nodiscard]] std::string name() const override { return name_.text(); }
     [[nodiscard]] std::optional<ResolvedArtifact> resolve(const std::string& tag,
                                                           const std::string& architecture) override;
+    [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override;
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override;
     [[nodiscard]] std::vector<std::string> some_tags() noexcept override;
 

@@ -113,6 +113,8 @@ std::optional<ResolvedArtifact> RegistrySource::resolve(const std::string& tag, 
     });
 }
 
+std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& /*artifact*/) { return {}; }
+
 void RegistrySource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
     const std::string what = fmt::format("{} blob {}", to_string(layer.role), layer.digest.text());
     attempting(name_.text(), [&] {

@@ -25,6 +25,12 @@ std::string_view reason_code(Errc code) noexcept {
             return "no-artifact";
         case Errc::unreachable:
             return "unreachable";
+        case Errc::login_refused:
+            return "login-refused";
+        case Errc::tls_refused:
+            return "tls-refused";
+        case Errc::older_artifact:
+            return "older-artifact";
         case Errc::bad_reference:
             return "bad-reference";
         case Errc::bad_manifest:

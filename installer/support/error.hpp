@@ -20,6 +20,9 @@ enum class Errc : std::uint8_t {
     bad_root,             ///< --root names no usable host root
     no_artifact,          ///< no source has a driver for this kernel
     unreachable,          ///< a source does not answer
+    login_refused,        ///< a registry wants a login that is missing or that it does not take
+    tls_refused,          ///< a server cannot prove that it is the one that was asked for
+    older_artifact,       ///< a source offers for a tag something older than what was installed from it before
     bad_reference,        ///< a source, tag or digest is not well-formed
     bad_manifest,         ///< a manifest, index or driver.json is malformed or inconsistent
     digest_mismatch,      ///< bytes do not hash to their digest

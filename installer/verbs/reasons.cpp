@@ -25,8 +25,9 @@ const std::vector<VerbReasons>& verb_reasons() {
         Errc::digest_mismatch, Errc::bad_manifest,   Errc::interrupted};
     static const std::vector<VerbReasons> kTable = [] {
         std::vector<Errc> fetching = kActivation;
-        for (const Errc reason : {Errc::untrusted, Errc::unreachable, Errc::bad_reference, Errc::truncated,
-                                  Errc::bad_archive, Errc::service_manager}) {
+        for (const Errc reason :
+             {Errc::untrusted, Errc::older_artifact, Errc::unreachable, Errc::login_refused, Errc::tls_refused,
+              Errc::bad_reference, Errc::truncated, Errc::bad_archive, Errc::service_manager}) {
             fetching.push_back(reason);
         }
         return std::vector<VerbReasons>{

@@ -21,6 +21,7 @@ public:
         if (std::find(tags_.begin(), tags_.end(), tag) == tags_.end()) return std::nullopt;
         return ResolvedArtifact{name_ + ":" + tag, Digest::from_hex(std::string(64, 'a')), {}};
     }
+    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override { return {}; }
     void read_blob(const LayerDescriptor& /*layer*/, const Sink& /*sink*/) override {}
     std::vector<std::string> some_tags() noexcept override { return answers_ ? tags_ : std::vector<std::string>{}; }
 
