@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/exit_code.hpp"
+#include "support/visible_text.hpp"
 
 namespace overdrive {
 
@@ -22,17 +23,22 @@ std::string_view state_after(std::string_view verb, const Error& error) {
     }
 }
 
+/// Names of files may be no UTF-8; they are no reason to print no JSON.
+void print_json(const nlohmann::ordered_json& json) {
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
 }  // namespace
 
 void TerminalReport::note(std::string_view line) {
-    if (!quiet_) fmt::print(stderr, "{}\n", line);
+    if (!quiet_) fmt::print(stderr, "{}\n", visible_text(line));
 }
 
-void TerminalReport::warn(std::string_view line) { fmt::print(stderr, "warning: {}\n", line); }
+void TerminalReport::warn(std::string_view line) { fmt::print(stderr, "warning: {}\n", visible_text(line)); }
 
 void TerminalReport::result(const nlohmann::ordered_json& json, std::string_view text) {
     if (json_) {
-        fmt::print("{}\n", json.dump(2));
+        print_json(json);
     } else {
         fmt::print("{}", text);
     }
@@ -41,18 +47,19 @@ void TerminalReport::result(const nlohmann::ordered_json& json, std::string_view
 
 void TerminalReport::failure(std::string_view verb, const Error& error) {
     const int code = static_cast<int>(exit_code_of(error.code()));
+    const std::string message = visible_text(error.what());  // it may repeat what a registry said
     if (json_) {
         const nlohmann::ordered_json json{{"schema", 1},
                                           {"error",
                                            {{"verb", verb},
                                             {"reason", reason_code(error.code())},
                                             {"exit_code", code},
-                                            {"message", error.what()},
+                                            {"message", message},
                                             {"remedy", error.remedy()},
                                             {"state", state_after(verb, error)}}}};
-        fmt::print("{}\n", json.dump(2));
+        print_json(json);
     }
-    fmt::print(stderr, "overdrive: {}: {}\n", verb, error.what());
+    fmt::print(stderr, "overdrive: {}: {}\n", verb, message);
     if (!error.remedy().empty()) fmt::print(stderr, "  what to do: {}\n", error.remedy());
     fmt::print(stderr, "  {} (reason {}, exit code {})\n", state_after(verb, error), reason_code(error.code()), code);
 }

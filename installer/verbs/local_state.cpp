@@ -219,7 +219,7 @@ void write_runtime_state(const Services& services, const LocalState& local, cons
         {"boot_id", local.facts.boot_id},
         {"failure", failure ? ordered_json(*failure) : ordered_json(nullptr)},
         {"updated_at", services.clock.wall().count()}};
-    services.root.write_file(kStatusFile, json.dump(2) + "\n");
+    services.root.write_file(kStatusFile, json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
     mark(services.root, kDevicePresentFile, driver_is_loaded(local));
     mark(services.root, kReadyFile, state.usable());
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "support/visible_text.hpp"
 #include "verbs/runtime_files.hpp"
 
 namespace overdrive {
@@ -17,14 +18,18 @@ constexpr std::size_t kMostRelayBytes = 4U << 20U;
 
 RelayReport::RelayReport(const Root& root, const std::string& path) : file_{root.open(path, O_WRONLY | O_APPEND)} {}
 
-void RelayReport::write(const ordered_json& line) { write_all(file_.get(), line.dump() + "\n", "relay"); }
+void RelayReport::write(const ordered_json& line) {
+    write_all(file_.get(), line.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n", "relay");
+}
 
-void RelayReport::note(std::string_view line) { write({{"note", line}}); }
-void RelayReport::warn(std::string_view line) { write({{"warn", line}}); }
+void RelayReport::note(std::string_view line) { write({{"note", visible_text(line)}}); }
+void RelayReport::warn(std::string_view line) { write({{"warn", visible_text(line)}}); }
 void RelayReport::result(const ordered_json& json, std::string_view text) { write({{"result", json}, {"text", text}}); }
 void RelayReport::failure(std::string_view verb, const Error& error) {
-    write(
-        {{"failure", error.what()}, {"verb", verb}, {"reason", reason_code(error.code())}, {"remedy", error.remedy()}});
+    write({{"failure", visible_text(error.what())},
+           {"verb", verb},
+           {"reason", reason_code(error.code())},
+           {"remedy", error.remedy()}});
 }
 
 RelayReader::RelayReader(const Root& root, std::string id)
