@@ -27,8 +27,8 @@ CONFIGURATION = """\
 version: 0.1
 log: {{level: warn, accesslog: {{disabled: false}}}}
 storage: {{filesystem: {{rootdirectory: {storage}}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}", secret: test}}
-"""
+http: {{addr: "127.0.0.1:{port}", secret: test{http}}}
+{sections}"""
 # ADDRESS - - [TIME] "METHOD PATH PROTOCOL" STATUS BYTES "REFERER" "AGENT"
 LINE = re.compile(r'^\S+ - \S+ \[[^]]*\] "(\S+) (\S+) [^"]*" (\d+) (\d+|-) "[^"]*" "([^"]*)"')
 
@@ -70,11 +70,14 @@ def bytes_of(requests: Iterable[Request]) -> int:
 class Registry:
     """A registry with storage of its own, gone when closed unless a directory is given."""
 
-    def __init__(self, directory: Path | None = None, port: int = 0) -> None:
+    def __init__(self, directory: Path | None = None, port: int = 0, *, http: str = "", sections: str = "") -> None:
         """
         directory  where blobs and logs are kept and left; by default a temporary one
         port       on 127.0.0.1; 0 takes a free one
+        http       further settings of its server, as YAML in braces: `tls: {certificate: FILE, key: FILE}`
+        sections   further sections of its configuration: `auth: ...`
         """
+        self._http, self._sections = http, sections
         self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="overdrive-registry-"))
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -96,7 +99,8 @@ class Registry:
         if not program:
             raise RegistryError("docker-registry is missing; run: ci/setup images")
         configuration = self.directory / "registry.yml"
-        configuration.write_text(CONFIGURATION.format(storage=self.directory / "storage", port=self.port))
+        configuration.write_text(CONFIGURATION.format(storage=self.directory / "storage", port=self.port, http=f", {self._http}" if self._http else "",
+                                                      sections=self._sections))
         command = ["setpriv", "--pdeathsig", "KILL", program, "serve", str(configuration)]
         with self.access_log.open("ab") as access, (self.directory / "error.log").open("ab") as errors:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=access, stderr=errors)
@@ -148,6 +152,9 @@ class Registry:
 
     def _answers(self) -> bool:
         try:
+            if self._http or self._sections:  # it may want TLS or a login: that it listens is enough
+                socket.create_connection(("127.0.0.1", self.port), 5).close()
+                return True
             with urllib.request.urlopen(f"http://{self.on_host}/v2/", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:

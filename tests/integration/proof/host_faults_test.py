@@ -23,9 +23,12 @@ sys.path[:0] = [str(TOP / "tests/proof"), str(Path(__file__).resolve().parent)]
 import proof_host as proof  # noqa: E402
 from oracle import Oracle, Target  # noqa: E402
 from proof_host import Ended, pair, say  # noqa: E402
-from slow_registry import SlowRegistry  # noqa: E402
+from registry_faults import ANY, BLOB, FaultyRegistry, slow, stall  # noqa: E402
+from registry_store import RegistryStore  # noqa: E402
+from standin_registry import RegistryApi  # noqa: E402
 
 DRIVER, OTHER = proof.DRIVERS[:2]
+REPOSITORY = "overdrive/nvidia"
 LARGE_BYTES = 8 << 20
 HUGE_BYTES = 300 << 20
 MOST_MEMORY = 64 << 20
@@ -88,10 +91,20 @@ class HostFaultsTest(unittest.TestCase):
         self.oracle = Oracle(self.node)
         self.oracle.remember()
 
-    def registry(self, rate: int) -> SlowRegistry:
-        made = SlowRegistry(self.work / "layout", rate)
+    def registry(self, rate: int) -> FaultyRegistry:
+        """A registry that sends each blob at so many bytes a second; 0: as fast as it can."""
+        store = RegistryStore(self.work / "store")
+        store.load_layout(REPOSITORY, self.work / "layout")
+        made = FaultyRegistry(RegistryApi(store))
         self.addCleanup(made.close)
+        made.on(BLOB, slow(rate))
         return made
+
+    def source(self, registry: FaultyRegistry) -> str:
+        return f"docker://{registry.host}/{REPOSITORY}"
+
+    def wait_for(self, registry: FaultyRegistry, sent: int) -> None:
+        registry.server.wait_until(lambda: registry.sent >= sent)
 
     def command(self, *words: str) -> list[str]:
         return [str(proof.simulated()), "--root", str(self.node), "--json", *words]
@@ -125,8 +138,8 @@ class SignalsTest(HostFaultsTest):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(number.name):
                 registry = self.registry(rate=500_000)
-                process = self.start("install", OTHER, "--source", registry.source)
-                registry.wait_for(sent=400_000)
+                process = self.start("install", OTHER, "--source", self.source(registry))
+                self.wait_for(registry, sent=400_000)
                 process.send_signal(number)
                 ended = self.end(process)
                 self.assertLess(ended.seconds, 2, ended)
@@ -135,8 +148,8 @@ class SignalsTest(HostFaultsTest):
 
     def test_a5_a_source_that_says_nothing_does_not_hold_it(self) -> None:
         registry = self.registry(rate=0)
-        registry.answer = lambda request: time.sleep(30)  # type: ignore[method-assign]
-        process = self.start("install", OTHER, "--source", registry.source)
+        registry.on(ANY, stall("request"))
+        process = self.start("install", OTHER, "--source", self.source(registry))
         time.sleep(1)
         self.assertIsNone(process.poll(), "it ended before it was stopped")
         process.terminate()
@@ -146,8 +159,8 @@ class SignalsTest(HostFaultsTest):
 
     def test_a13_a_suspended_download_goes_on(self) -> None:
         registry = self.registry(rate=3_000_000)
-        process = self.start("install", OTHER, "--source", registry.source)
-        registry.wait_for(sent=1_000_000)
+        process = self.start("install", OTHER, "--source", self.source(registry))
+        self.wait_for(registry, sent=1_000_000)
         process.send_signal(signal.SIGSTOP)
         time.sleep(3)
         process.send_signal(signal.SIGCONT)
@@ -182,7 +195,7 @@ class ClocksTest(HostFaultsTest):
 
     def test_a11_the_clock_jumps_back_during_a_download(self) -> None:
         registry = self.registry(rate=3_000_000)
-        ended = self.end(self.start("install", OTHER, "--source", registry.source, env=self.with_clock(CLOCK_JUMPS_BACK=TWENTY_YEARS)))
+        ended = self.end(self.start("install", OTHER, "--source", self.source(registry), env=self.with_clock(CLOCK_JUMPS_BACK=TWENTY_YEARS)))
         self.assert_in_force(ended, OTHER)
         self.assertLess(self.installed_at(), time.time() - TWENTY_YEARS + 600, "the clock did not jump")
 
@@ -190,7 +203,7 @@ class ClocksTest(HostFaultsTest):
         """A source at 16 KB/s for minutes: the program's clock runs sixty times as fast as the source's."""
         registry = self.registry(rate=1_000_000)
         begun = time.monotonic()
-        ended = self.end(self.start("install", OTHER, "--source", registry.source, env=self.with_clock(CLOCK_RUNS=60)))
+        ended = self.end(self.start("install", OTHER, "--source", self.source(registry), env=self.with_clock(CLOCK_RUNS=60)))
         self.assert_in_force(ended, OTHER)
         self.assertGreater((time.monotonic() - begun) * 60, 400, "it was no long download")
 
@@ -279,8 +292,8 @@ class DisksTest(HostFaultsTest):
         opt = self.frozen_disk()
         self.assert_in_force(proof.run(self.node, "install", DRIVER), DRIVER)
         registry = self.registry(rate=2_000_000)
-        process = self.start("install", OTHER, "--source", registry.source, "--no-activate")
-        registry.wait_for(sent=1_000_000)
+        process = self.start("install", OTHER, "--source", self.source(registry), "--no-activate")
+        self.wait_for(registry, sent=1_000_000)
         say(["fsfreeze", "--freeze", opt])
         try:
             time.sleep(3)
