@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/driver_id.hpp"
+#include "model/trust_policy.hpp"
 
 namespace overdrive {
 
@@ -19,18 +20,26 @@ struct Config {
     std::optional<DriverId> pin;       ///< `pin = "550.163.01-open"`: this version exactly, whatever `driver` moves to
     bool hold = false;                 ///< `hold = true`: update never moves to another driver
     std::vector<std::string>
-        sources;  ///< `sources = ["docker://registry.example/overdrive/nvidia-{os_id}"]`, tried in order
-    std::vector<std::string>
-        trusted_keys;             ///< `[trust] keys = ["/etc/overdrive/keys/first.pub"]`, PEM files on the host
-    bool allow_unsigned = false;  ///< `[trust] allow-unsigned = true`
+        sources;        ///< `sources = ["docker://registry.example/overdrive/nvidia-{os_id}"]`, tried in order
+    TrustPolicy trust;  ///< `[trust]`: where none of `trust_policies` is for the place
+    std::vector<TrustPolicy> trust_policies;  ///< `[[trust.policy]]`, each complete in itself, prefixes differ
+    bool unsigned_nowhere = false;  ///< a policy for an unknown place could not be read: nothing is let in by allowance
     std::vector<std::string> insecure_registries;  ///< `[registry] insecure = ["127.0.0.1:5000"]`: plain HTTP allowed
-    std::string exposure;                          ///< `exposure = "overlay" | "links"`; empty = the OS profile decides
-    SmiPolicy nvidia_smi = SmiPolicy::warn;        ///< `nvidia-smi = "off" | "warn" | "require"`
-    std::chrono::seconds kubelet_wait{120};        ///< `kubelet-wait = 120`
+    std::string proxy;                  ///< `[registry] proxy = "http://proxy.example:3128"`; empty = the environment's
+    std::vector<std::string> no_proxy;  ///< `[registry] no-proxy = ["registry.example", ".corp.example"]`
+    std::chrono::seconds boot_jitter{30};      ///< `[registry] boot-jitter = 30`: a boot's first request waits up to it
+    std::chrono::seconds connect_timeout{10};  ///< `[registry] connect-timeout = 10`
+    std::chrono::seconds stall_timeout{30};    ///< `[registry] stall-timeout = 30`: a transfer that moves no more ends
+    std::chrono::seconds patience{120};        ///< `[registry] patience = 120`: waited for one source in all
+    std::string exposure;                      ///< `exposure = "overlay" | "links"`; empty = the OS profile decides
+    SmiPolicy nvidia_smi = SmiPolicy::warn;    ///< `nvidia-smi = "off" | "warn" | "require"`
+    std::chrono::seconds kubelet_wait{120};    ///< `kubelet-wait = 120`
     std::vector<std::string>
         before;  ///< `before = ["kubelet.service"]`: units ordered after the driver, besides the usual ones
     /// The pin where there is one, else the driver.
     [[nodiscard]] std::optional<DriverWish> wish() const;
+    /// The policy for a place, by the longest prefix. @param place a repository with its host, or a source's name
+    [[nodiscard]] TrustPolicy policy_for(std::string_view place) const;
     std::vector<std::string> warnings;  ///< what was ignored at boot, for status and the journal
 };
 

@@ -12,37 +12,71 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMostDepth = 64;
+/// A value of one byte takes a hundred in memory: so many keep a document of 4 MiB below 32 MiB.
+constexpr std::size_t kMostValues = 150'000;
 
-/// Watches the parser for what RFC 8259 leaves open and attackers use: duplicate keys and endless nesting.
-class Watcher {
+/// Looks at a document for what RFC 8259 leaves open and attackers use, before anything is built from it: duplicate
+/// keys, endless nesting, and values that cost more than they weigh. (nlohmann's own parser callback takes a time that
+/// grows with the square of an array's length.)
+class Watcher final : public nlohmann::json_sax<json> {
 public:
-    bool operator()(int depth, json::parse_event_t event, json& parsed) {
-        if (depth > kMostDepth) throw std::out_of_range{"nested too deeply"};
-        if (event == json::parse_event_t::object_start) keys_.emplace_back();
-        if (event == json::parse_event_t::object_end) keys_.pop_back();
-        if (event == json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
-            throw std::out_of_range{"the key '" + parsed.get<std::string>() + "' stands twice"};
-        }
-        return true;
+    [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
+
+    bool null() override { return count(); }
+    bool boolean(bool /*value*/) override { return count(); }
+    bool number_integer(number_integer_t /*value*/) override { return count(); }
+    bool number_unsigned(number_unsigned_t /*value*/) override { return count(); }
+    bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return count(); }
+    bool string(string_t& /*value*/) override { return count(); }
+    bool binary(binary_t& /*value*/) override { return count(); }
+    bool start_object(std::size_t /*size*/) override {
+        keys_.emplace_back();
+        return enter();
+    }
+    bool end_object() override {
+        keys_.pop_back();
+        return leave();
+    }
+    bool start_array(std::size_t /*size*/) override { return enter(); }
+    bool end_array() override { return leave(); }
+    bool key(string_t& name) override {
+        return keys_.back().insert(name).second || refuse("the key '" + name.substr(0, 100) + "' stands twice");
+    }
+    bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const json::exception& /*error*/) override {
+        return false;  // json::parse says it better
     }
 
 private:
+    bool refuse(std::string why) {
+        refusal_ = std::move(why);
+        return false;
+    }
+    bool count() {
+        return ++values_ <= kMostValues || refuse("it holds more than " + std::to_string(kMostValues) + " values");
+    }
+    bool enter() { return count() && (++depth_ <= kMostDepth || refuse("nested too deeply")); }
+    bool leave() {
+        --depth_;
+        return true;
+    }
+
     std::vector<std::set<std::string>> keys_;
+    std::size_t values_ = 0;
+    int depth_ = 0;
+    std::string refusal_;
 };
 
 }  // namespace
 
 JsonReader JsonReader::parse(std::string_view text, std::string document, Errc code) {
+    Watcher watcher;
+    if (!json::sax_parse(text.begin(), text.end(), &watcher) && !watcher.refusal().empty())
+        throw Error{code, fmt::format("{}: refused: {}", document, watcher.refusal())};
     json value;
     try {
-        Watcher watcher;
-        value = json::parse(text.begin(), text.end(), [&](int depth, json::parse_event_t event, json& parsed) {
-            return watcher(depth, event, parsed);
-        });
+        value = json::parse(text.begin(), text.end());
     } catch (const json::exception& error) {
         throw Error{code, fmt::format("{}: not JSON: {}", document, error.what())};
-    } catch (const std::out_of_range& error) {
-        throw Error{code, fmt::format("{}: refused: {}", document, error.what())};
     }
     if (!value.is_object()) throw Error{code, fmt::format("{}: not a JSON object", document)};
     return {std::move(value), std::move(document), "", code};
@@ -60,6 +94,17 @@ void JsonReader::fail(const std::string& name, std::string_view what) const {
 }
 
 bool JsonReader::has(const std::string& name) const { return find(name) != nullptr; }
+
+bool JsonReader::is_number(const std::string& name) const {
+    const json* found = find(name);
+    return found != nullptr && found->is_number();
+}
+
+std::vector<std::string> JsonReader::names() const {
+    std::vector<std::string> out;
+    for (const auto& member : value_.items()) out.push_back(member.key());
+    return out;
+}
 
 JsonReader JsonReader::object(const std::string& name) const {
     auto found = optional_object(name);

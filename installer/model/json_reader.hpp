@@ -15,7 +15,7 @@ namespace overdrive {
 /// missing`.
 class JsonReader {
 public:
-    /// Parses a document; nesting over 64 and duplicate keys are refused.
+    /// Parses a document; nesting over 64, more than 150000 values and duplicate keys are refused.
     /// @throws Error with `code` when it is no JSON object
     static JsonReader parse(std::string_view text, std::string document, Errc code);
 
@@ -31,6 +31,9 @@ public:
     [[nodiscard]] std::uint64_t number_or(const std::string& name, std::uint64_t fallback) const;
     [[nodiscard]] bool boolean_or(const std::string& name, bool fallback) const;
     [[nodiscard]] bool has(const std::string& name) const;
+    [[nodiscard]] bool is_number(const std::string& name) const;
+    /// Names of all members, those that are null too.
+    [[nodiscard]] std::vector<std::string> names() const;
     /// Members with string values, as a map.
     [[nodiscard]] std::map<std::string, std::string> string_map(const std::string& name) const;
 

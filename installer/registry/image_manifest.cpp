@@ -8,15 +8,11 @@
 #include <set>
 
 #include "model/json_reader.hpp"
+#include "registry/manifest_envelope.hpp"
 
 namespace overdrive {
 
 namespace {
-
-constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view kDockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
-constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 
 constexpr std::array<std::string_view, 2> kConfigTypes{"application/vnd.oci.image.config.v1+json",
                                                        "application/vnd.docker.container.image.v1+json"};
@@ -35,62 +31,6 @@ constexpr const char* kRefNameAnnotation = "org.opencontainers.image.ref.name";
 template <typename Types>
 bool is_one_of(std::string_view text, const Types& types) {
     return std::find(types.begin(), types.end(), text) != types.end();
-}
-
-/// Parses the envelope that index and manifest share, and sees that the document is what it was announced as.
-JsonReader parse_envelope(std::string_view json, std::string_view media_type, const std::string& document) {
-    if (json.size() > kMostManifestBytes) {
-        throw Error{Errc::bad_manifest, fmt::format("{}: larger than {} bytes", document, kMostManifestBytes)};
-    }
-    JsonReader reader = JsonReader::parse(json, document, Errc::bad_manifest);
-    if (reader.number("schemaVersion") != 2) reader.fail("schemaVersion", "is not 2");
-    if (reader.has("manifests") && reader.has("layers")) reader.fail("manifests", "and layers are both there");
-    const auto own_type = reader.optional_string("mediaType");
-    if (own_type && *own_type != media_type) {
-        reader.fail("mediaType",
-                    fmt::format("is '{}', but it was announced as '{}'", own_type->substr(0, 100), media_type));
-    }
-    return reader;
-}
-
-Digest parse_digest(const JsonReader& descriptor) {
-    const std::string text = descriptor.string("digest");
-    try {
-        return Digest::parse(text);
-    } catch (const Error& error) {
-        descriptor.fail("digest", fmt::format("is refused: {}", error.what()));
-    }
-}
-
-std::uint64_t parse_size(const JsonReader& descriptor, std::uint64_t most) {
-    const std::uint64_t size = descriptor.number("size");
-    if (size == 0) descriptor.fail("size", "is 0");
-    if (size > most) descriptor.fail("size", fmt::format("is {}, more than the {} that are allowed", size, most));
-    return size;
-}
-
-void refuse_urls(const JsonReader& descriptor) {
-    if (descriptor.has("urls")) {
-        descriptor.fail("urls", "is there: content that lies elsewhere (a foreign layer) is refused");
-    }
-}
-
-ManifestDescriptor parse_index_entry(const JsonReader& entry) {
-    refuse_urls(entry);
-    ManifestDescriptor out{.digest = parse_digest(entry),
-                           .size = parse_size(entry, kMostManifestBytes),
-                           .media_type = entry.string("mediaType"),
-                           .os = {},
-                           .architecture = {},
-                           .ref_name = {}};
-    if (const auto platform = entry.optional_object("platform")) {
-        out.os = platform->string("os");
-        out.architecture = platform->string("architecture");
-    }
-    if (const auto annotations = entry.optional_object("annotations")) {
-        out.ref_name = annotations->optional_string(kRefNameAnnotation).value_or("");
-    }
-    return out;
 }
 
 struct ParsedLayer {
@@ -181,6 +121,24 @@ bool is_index_type(std::string_view media_type) noexcept {
 
 bool is_manifest_type(std::string_view media_type) noexcept {
     return media_type == kOciManifest || media_type == kDockerManifest;
+}
+
+ManifestDescriptor parse_index_entry(const JsonReader& entry) {
+    refuse_urls(entry);
+    ManifestDescriptor out{.digest = parse_digest(entry),
+                           .size = parse_size(entry, kMostManifestBytes),
+                           .media_type = entry.string("mediaType"),
+                           .os = {},
+                           .architecture = {},
+                           .ref_name = {}};
+    if (const auto platform = entry.optional_object("platform")) {
+        out.os = platform->string("os");
+        out.architecture = platform->string("architecture");
+    }
+    if (const auto annotations = entry.optional_object("annotations")) {
+        out.ref_name = annotations->optional_string(kRefNameAnnotation).value_or("");
+    }
+    return out;
 }
 
 std::vector<ManifestDescriptor> parse_index(std::string_view json, std::string_view media_type,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/digest.hpp"
+#include "model/json_reader.hpp"
 #include "ports/artifact_source.hpp"
 
 namespace overdrive {
@@ -48,6 +49,9 @@ struct ImageManifest {
 /// @throws Error bad_manifest: malformed, both `manifests` and `layers`, a wrong media type, a size that cannot be
 [[nodiscard]] std::vector<ManifestDescriptor> parse_index(std::string_view json, std::string_view media_type,
                                                           const std::string& document);
+
+/// One entry of an index. @throws Error bad_manifest
+[[nodiscard]] ManifestDescriptor parse_index_entry(const JsonReader& entry);
 
 /// The entry for linux on `architecture`: the first that says so. nullptr when there is none.
 [[nodiscard]] const ManifestDescriptor* select_platform(const std::vector<ManifestDescriptor>& entries,

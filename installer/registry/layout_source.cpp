@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "registry/blob_check.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/signature_manifest.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
 
 namespace {
+
+constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
 
 std::string blob_path(const Digest& digest) { return fmt::format("blobs/sha256/{}", digest.hex()); }
 
@@ -66,7 +70,10 @@ std::optional<ResolvedArtifact> OciLayoutSource::resolve_entry(const ManifestDes
             parse_index(read_small(top.digest, top.size), top.media_type, "index " + top.digest.text());
         const ManifestDescriptor* entry = select_platform(entries, architecture);
         if (entry == nullptr) return std::nullopt;
-        return ResolvedArtifact{reference, entry->digest, read_manifest(*entry).layers};
+        return ResolvedArtifact{.reference = reference,
+                                .manifest_digest = entry->digest,
+                                .layers = read_manifest(*entry).layers,
+                                .index_digest = top.digest};
     }
     if (!top.architecture.empty() && (top.architecture != architecture || top.os != "linux")) return std::nullopt;
     ImageManifest manifest = read_manifest(top);
@@ -77,8 +84,7 @@ std::optional<ResolvedArtifact> OciLayoutSource::resolve_entry(const ManifestDes
 
 std::optional<ResolvedArtifact> OciLayoutSource::resolve(const std::string& tag, const std::string& architecture) {
     return attempting(name_.text(), [&]() -> std::optional<ResolvedArtifact> {
-        for (const ManifestDescriptor& top :
-             parse_index(read_index(), "application/vnd.oci.image.index.v1+json", "index.json")) {
+        for (const ManifestDescriptor& top : parse_index(read_index(), kIndexType, "index.json")) {
             if (!is_tagged(top, tag)) continue;
             auto artifact = resolve_entry(top, tag, architecture);
             if (artifact) return artifact;
@@ -87,7 +93,45 @@ std::optional<ResolvedArtifact> OciLayoutSource::resolve(const std::string& tag,
     });
 }
 
-std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& /*artifact*/) { return {}; }
+std::vector<ManifestDescriptor> OciLayoutSource::signature_manifests(const Digest& image) {
+    const std::string text = read_index();
+    std::vector<ManifestDescriptor> out;
+    for (ManifestDescriptor& entry : parse_index(text, kIndexType, "index.json")) {
+        if (is_tagged(entry, signature_tag(image))) {
+            out.push_back(std::move(entry));
+        } else if (is_tagged(entry, referrers_tag(image)) && is_index_type(entry.media_type)) {
+            const std::string index = read_small(entry.digest, entry.size);
+            for (ManifestDescriptor& referrer : parse_referrers(index, "index " + entry.digest.text()))
+                out.push_back(std::move(referrer));
+        }
+    }
+    for (ManifestDescriptor& entry : parse_referrers(text, "index.json")) {
+        const std::string manifest = read_small(entry.digest, entry.size);
+        if (parse_subject(manifest, "manifest " + entry.digest.text()) == image) out.push_back(std::move(entry));
+    }
+    if (out.size() > kMostSignatureManifests) out.erase(out.begin(), out.end() - kMostSignatureManifests);
+    return out;
+}
+
+std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& artifact) {
+    return attempting(name_.text(), [&] {
+        std::vector<SignatureLayer> layers;
+        const auto add = [&](const Digest& image) {
+            for (const ManifestDescriptor& entry : signature_manifests(image)) {
+                auto more = parse_signature_manifest(read_small(entry.digest, entry.size), entry.media_type,
+                                                     "signatures " + entry.digest.text());
+                std::move(more.begin(), more.end(), std::back_inserter(layers));
+            }
+        };
+        if (artifact.index_digest) add(*artifact.index_digest);
+        add(artifact.manifest_digest);
+        if (layers.size() > kMostSignatures) layers.erase(layers.begin(), layers.end() - kMostSignatures);
+        std::vector<ImageSignature> out;
+        for (const SignatureLayer& layer : layers)
+            out.push_back({.payload = read_small(layer.digest, layer.size), .base64 = layer.base64});
+        return out;
+    });
+}
 
 void OciLayoutSource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
     attempting(name_.text(), [&] {
@@ -105,8 +149,7 @@ void OciLayoutSource::read_blob(const LayerDescriptor& layer, const Sink& sink) 
 std::vector<std::string> OciLayoutSource::some_tags() noexcept {
     try {
         std::vector<std::string> tags;
-        for (const ManifestDescriptor& entry :
-             parse_index(read_index(), "application/vnd.oci.image.index.v1+json", "index.json")) {
+        for (const ManifestDescriptor& entry : parse_index(read_index(), kIndexType, "index.json")) {
             const std::size_t colon = entry.ref_name.rfind(':');
             std::string tag = colon == std::string::npos ? entry.ref_name : entry.ref_name.substr(colon + 1);
             if (!tag.empty()) tags.push_back(std::move(tag));

@@ -50,6 +50,8 @@ private:
     LayoutFiles& files();
     [[nodiscard]] std::optional<ResolvedArtifact> resolve_entry(const ManifestDescriptor& top, const std::string& tag,
                                                                 const std::string& architecture);
+    /// The manifests that hold signatures of an image: by cosign's tag, as referrers of it.
+    [[nodiscard]] std::vector<ManifestDescriptor> signature_manifests(const Digest& image);
     [[nodiscard]] std::string read_small(const Digest& digest, std::uint64_t size);
     [[nodiscard]] std::string read_index();
 

@@ -172,6 +172,15 @@ std::string PrivateKey::sign(std::string_view bytes) const {
     return encode_base64(signature);
 }
 
+PublicKey PrivateKey::public_key() const {
+    const Bio bio{BIO_new(BIO_s_mem())};
+    if (!bio) throw std::bad_alloc{};
+    if (PEM_write_bio_PUBKEY(bio.get(), key_.get()) != 1) fail("give the public half of this key");
+    char* pem = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &pem);
+    return PublicKey::parse({pem, static_cast<std::size_t>(size)}, "public half");
+}
+
 bool verify_signature(std::string_view bytes, std::string_view base64_signature, std::string_view public_key_pem) {
     return PublicKey::parse(public_key_pem, "public key").verifies(bytes, base64_signature);
 }

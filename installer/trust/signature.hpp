@@ -44,6 +44,8 @@ public:
 
     /// The signature in base64, one line without a newline. Ed25519 gives the same one every time, ECDSA does not.
     [[nodiscard]] std::string sign(std::string_view bytes) const;
+    /// The other half of the pair, which verifies what this one signs.
+    [[nodiscard]] PublicKey public_key() const;
     [[nodiscard]] KeyType type() const noexcept { return type_; }
 
 private:

@@ -10,8 +10,9 @@
 
 namespace overdrive {
 
-/// The payload that cosign signs for an image ("simple signing").
-/// @see containers/image docs/atomic-signature.md; sigstore/cosign specs/SIGNATURE_SPEC.md
+/// The payload that cosign signs for an image ("simple signing"). Podman's and skopeo's sigstore signatures have the
+/// same one; `atomic container signature`, which travels inside OpenPGP, is another kind and refused.
+/// @see containers/image docs/containers-signature.5.md; sigstore/cosign specs/SIGNATURE_SPEC.md
 struct SimpleSigning {
     std::string
         identity;  ///< critical.identity.docker-reference: `registry.example/overdrive/nvidia-coreos`, maybe with a tag
@@ -19,18 +20,15 @@ struct SimpleSigning {
     std::optional<std::uint64_t> serial;               ///< optional["org.overdrive.serial"], decimal: newer is greater
     std::map<std::string, std::string> annotations{};  ///< the other strings of `optional`
 
-    /// @throws Error untrusted: not this kind of payload, a member missing, doubled or malformed, too large
+    /// @param payload at most 64 KiB; members that cosign does not write are refused, but numbers in `optional`, which
+    ///        nothing here goes by, are left out
+    /// @throws Error untrusted: not this kind of payload, a member missing, unknown, doubled or malformed, too large
     [[nodiscard]] static SimpleSigning parse(std::string_view payload);
-    /// The bytes to sign, as cosign writes them.
+    /// The bytes to sign, as cosign writes them: Go's encoding/json without white space.
     [[nodiscard]] std::string to_json() const;
 };
 
-/// The annotation that carries the signature of a layer's payload, and the media type of that layer.
-inline constexpr const char* kSignatureAnnotation = "dev.cosignproject.cosign/signature";
-inline constexpr const char* kSignaturePayloadType = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// The member of `optional` that makes going back noticeable: `cosign sign -a org.overdrive.serial=7`.
 inline constexpr const char* kSerialAnnotation = "org.overdrive.serial";
-
-/// `sha256-<hex>.sig`, the tag of an image's signatures.
-[[nodiscard]] std::string signature_tag(const Digest& image);
 
 }  // namespace overdrive

@@ -38,7 +38,7 @@ std::string why_not(const TrustedKeys& trusted, const std::optional<std::string>
 
 TrustedKeys load_trusted_keys(const Config& config, const Root& host) {
     TrustedKeys trusted;
-    for (const std::string& path : config.trusted_keys) {
+    for (const std::string& path : config.trust.keys) {
         try {
             const auto pem = host.read_file(path, kMostKeyBytes);
             if (!pem) {
@@ -61,7 +61,7 @@ TrustResult check_trust(const Config& config, const TrustedKeys& trusted, std::s
         }
     }
     const std::string why = why_not(trusted, signature);
-    if (config.allow_unsigned) return {std::nullopt, "allowed by 'allow-unsigned = true': " + why};
+    if (config.trust.allow_unsigned) return {std::nullopt, "allowed by 'allow-unsigned = true': " + why};
     throw Error{Errc::untrusted, why}.with_remedy(kRemedy);
 }
 

@@ -21,7 +21,7 @@ struct TrustedKeys {
     std::vector<std::string> problems;  ///< keys that are named but cannot be used, in words
 };
 
-/// Reads the keys of `config.trusted_keys` below `host`. A key that cannot be used becomes a problem, not an error: it
+/// Reads the keys of `config.trust.keys` below `host`. A key that cannot be used becomes a problem, not an error: it
 /// must not keep another key from vouching.
 [[nodiscard]] TrustedKeys load_trusted_keys(const Config& config, const Root& host);
 

@@ -15,7 +15,15 @@ void apply_file(Config& config, const Root& root, const std::string& path, Stric
     } catch (const Error& error) {
         if (strictness == Strictness::interactive) throw;
         config.warnings.emplace_back(error.what());
+        config.unsigned_nowhere = true;  // it may have said who vouches for what
     }
+}
+
+/// The command line wins over every policy.
+void allow_unsigned(Config& config) {
+    config.unsigned_nowhere = false;
+    config.trust.allow_unsigned = true;
+    for (TrustPolicy& policy : config.trust_policies) policy.allow_unsigned = true;
 }
 
 }  // namespace
@@ -31,7 +39,7 @@ Config load_config(const Root& root, const Overrides& overrides, Strictness stri
         config.pin.reset();
     }
     if (!overrides.sources.empty()) config.sources = overrides.sources;
-    if (overrides.allow_unsigned) config.allow_unsigned = true;
+    if (overrides.allow_unsigned) allow_unsigned(config);
     if (overrides.exposure) config.exposure = *overrides.exposure;
     return config;
 }

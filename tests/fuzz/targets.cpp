@@ -14,12 +14,14 @@
 #include "model/pair.hpp"
 #include "overlay/mount_table.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/signature_manifest.hpp"
 #include "registry/source_name.hpp"
 #include "store/generation.hpp"
 #include "store/record.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 #include "transaction/journal.hpp"
+#include "trust/simple_signing.hpp"
 
 namespace overdrive {
 
@@ -148,6 +150,28 @@ void record(std::string_view bytes) {
     });
 }
 
+void signature_payload(std::string_view bytes) {
+    refusing([&] {
+        const SimpleSigning signing = SimpleSigning::parse(bytes);
+        require_promise(signing.identity.find_first_of(" \n\x1b") == std::string::npos, "an identity can be shown");
+        const std::string again = signing.to_json();
+        require_promise(SimpleSigning::parse(again).to_json() == again, "a payload comes back as it was written");
+    });
+}
+
+void signature_manifest(std::string_view bytes) {
+    refusing([&] {
+        const auto layers = parse_signature_manifest(bytes, "application/vnd.oci.image.manifest.v1+json", "signatures");
+        require_promise(layers.size() <= kMostSignatures, "signatures are counted");
+        for (const SignatureLayer& layer : layers)
+            require_promise(layer.size <= kMostSignaturePayload && !layer.base64.empty(), "a payload is bounded");
+    });
+    refusing([&] {
+        require_promise(parse_referrers(bytes, "referrers").size() <= kMostSignatureManifests, "referrers are counted");
+    });
+    refusing([&] { static_cast<void>(parse_subject(bytes, "manifest")); });
+}
+
 /// Every line with the checksum that lets it through to the fields behind it.
 std::string with_line_checksums(std::string_view bytes) {
     constexpr std::size_t kDigits = 16;
@@ -216,6 +240,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"os-release", os_release},
         {"driver-json", driver_json},
         {"image-manifest", image_manifest},
+        {"signature-manifest", signature_manifest},
+        {"signature-payload", signature_payload},
         {"source-name", source_name},
         {"tag", tag},
         {"mountinfo", mountinfo},

@@ -48,24 +48,24 @@ protected:
 };
 
 TEST_F(Trust, NamesTheKeyThatVouches) {
-    config_.trusted_keys = {kFirst, kSecond};
+    config_.trust.keys = {kFirst, kSecond};
     EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, kFirst);
     EXPECT_EQ(check(sign(kDriverJson, second_.private_pem)).signed_by, kSecond);
 }
 
 TEST_F(Trust, RefusesASignatureByAKeyThatIsNotConfigured) {
-    config_.trusted_keys = {kFirst};
+    config_.trust.keys = {kFirst};
     EXPECT_THAT(refusal(sign(kDriverJson, second_.private_pem)).what(),
                 HasSubstr("by no configured key (tried '/etc/overdrive/keys/first.pub')"));
 }
 
 TEST_F(Trust, RefusesASignatureOverOtherBytes) {
-    config_.trusted_keys = {kFirst};
+    config_.trust.keys = {kFirst};
     EXPECT_THAT(refusal(sign("{}", first_.private_pem)).what(), HasSubstr("by no configured key"));
 }
 
 TEST_F(Trust, RefusesAnUnsignedArtifactWithTheLinesToAdd) {
-    config_.trusted_keys = {kFirst};
+    config_.trust.keys = {kFirst};
     const Error error = refusal(std::nullopt);
     EXPECT_THAT(error.what(), HasSubstr("has no signature"));
     EXPECT_THAT(error.remedy(), HasSubstr("/etc/overdrive/config.toml"));
@@ -77,9 +77,9 @@ TEST_F(Trust, LinesToAddAreConfigurationThatIsUnderstood) {
     Config config;
     apply_config(config, "[trust]\nkeys = [\"/etc/overdrive/keys/NAME.pub\"]\n", "config.toml",
                  Strictness::interactive);
-    EXPECT_THAT(config.trusted_keys, testing::ElementsAre("/etc/overdrive/keys/NAME.pub"));
+    EXPECT_THAT(config.trust.keys, testing::ElementsAre("/etc/overdrive/keys/NAME.pub"));
     apply_config(config, "[trust]\nallow-unsigned = true", "config.toml", Strictness::interactive);
-    EXPECT_TRUE(config.allow_unsigned);
+    EXPECT_TRUE(config.trust.allow_unsigned);
 }
 
 TEST_F(Trust, RefusesWhenNothingIsConfigured) {
@@ -88,35 +88,35 @@ TEST_F(Trust, RefusesWhenNothingIsConfigured) {
 }
 
 TEST_F(Trust, AllowsUnsignedOnlyWhenItIsWrittenDownAndSaysWhy) {
-    config_.allow_unsigned = true;
+    config_.trust.allow_unsigned = true;
     const TrustResult result = check(std::nullopt);
     EXPECT_EQ(result.signed_by, std::nullopt);
     EXPECT_THAT(result.reason, testing::AllOf(HasSubstr("allow-unsigned"), HasSubstr("has no signature")));
 }
 
 TEST_F(Trust, PrefersTheKeyOverTheAllowance) {
-    config_.allow_unsigned = true;
-    config_.trusted_keys = {kFirst};
+    config_.trust.allow_unsigned = true;
+    config_.trust.keys = {kFirst};
     EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, kFirst);
 }
 
 TEST_F(Trust, AKeyThatCannotBeUsedDoesNotKeepAnotherFromVouching) {
     host_.write("etc/overdrive/keys/private.pub", first_.private_pem);
-    config_.trusted_keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub", kSecond};
+    config_.trust.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub", kSecond};
     EXPECT_EQ(check(sign(kDriverJson, second_.private_pem)).signed_by, kSecond);
 }
 
 TEST_F(Trust, NamesEveryKeyThatCannotBeUsedWhenNoneVouches) {
     host_.write("etc/overdrive/keys/private.pub", first_.private_pem);
-    config_.trusted_keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub"};
+    config_.trust.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub"};
     EXPECT_THAT(refusal(sign(kDriverJson, second_.private_pem)).what(),
                 testing::AllOf(HasSubstr("'/etc/overdrive/keys/absent.pub' does not exist"),
                                HasSubstr("'/etc/overdrive/keys/private.pub' is a private key")));
 }
 
 TEST_F(Trust, ReadsKeysInsideTheHostRootOnly) {
-    config_.trusted_keys = {"../../../../../../etc/overdrive/keys/first.pub"};
-    EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, config_.trusted_keys.front());
+    config_.trust.keys = {"../../../../../../etc/overdrive/keys/first.pub"};
+    EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, config_.trust.keys.front());
 }
 
 }  // namespace

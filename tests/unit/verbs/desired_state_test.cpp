@@ -77,8 +77,8 @@ TEST(DesiredStateTest, EveryKeyIsReadAndEveryWrongValueIsNamed) {
     EXPECT_EQ(config.nvidia_smi, SmiPolicy::off);
     EXPECT_EQ(config.kubelet_wait, std::chrono::seconds{30});
     EXPECT_THAT(config.before, ElementsAre("a.service"));
-    EXPECT_THAT(config.trusted_keys, ElementsAre("/k.pub"));
-    EXPECT_TRUE(config.allow_unsigned);
+    EXPECT_THAT(config.trust.keys, ElementsAre("/k.pub"));
+    EXPECT_TRUE(config.trust.allow_unsigned);
     EXPECT_THAT(config.insecure_registries, ElementsAre("h:5000"));
 
     for (const char* line :
