@@ -48,6 +48,11 @@ bool is_gpu_node(std::string_view name) {
            name.substr(kPrefix.size()).find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+void remove_empty_caps_directory(const Root& root) {
+    constexpr std::string_view kDirectory = "/dev/nvidia-caps";
+    if (root.exists(kDirectory) && root.list(kDirectory).empty()) static_cast<void>(root.remove(kDirectory));
+}
+
 }  // namespace
 
 bool HostDeviceNodes::node_is_right(const WantedNode& node) const {
@@ -133,10 +138,18 @@ std::vector<std::string> HostDeviceNodes::remove(const std::vector<DeviceNodeSpe
         for (const std::string& name : root_.list("/dev/nvidia-caps")) names.push_back("nvidia-caps/" + name);
         std::vector<std::string> removed;
         for (const std::string& name : names) remove_node(name, removed);
-        if (root_.exists("/dev/nvidia-caps") && root_.list("/dev/nvidia-caps").empty()) {
-            static_cast<void>(root_.remove("/dev/nvidia-caps"));
-        }
+        remove_empty_caps_directory(root_);
         return removed;
+    });
+}
+
+void HostDeviceNodes::take_back(const std::vector<std::string>& paths) {
+    as_device_nodes([&] {
+        for (const std::string& path : paths) {
+            const auto status = root_.link_status(path);
+            if (status && (S_ISCHR(status->st_mode) || S_ISLNK(status->st_mode))) root_.remove(path);
+        }
+        remove_empty_caps_directory(root_);
     });
 }
 

@@ -21,6 +21,7 @@ public:
     std::vector<std::string> ensure(const std::vector<DeviceNodeSpec>& specs) override;
     [[nodiscard]] std::vector<std::string> missing(const std::vector<DeviceNodeSpec>& specs) override;
     std::vector<std::string> remove(const std::vector<DeviceNodeSpec>& specs) override;
+    void take_back(const std::vector<std::string>& paths) override;
 
 private:
     [[nodiscard]] bool node_is_right(const WantedNode& node) const;

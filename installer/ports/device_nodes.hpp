@@ -25,6 +25,8 @@ public:
     [[nodiscard]] virtual std::vector<std::string> missing(const std::vector<DeviceNodeSpec>& specs) = 0;
     /// Removes the nodes and links that `ensure` makes. @return what was removed
     virtual std::vector<std::string> remove(const std::vector<DeviceNodeSpec>& specs) = 0;
+    /// Takes back what `missing` named before `ensure` made it; what else is there stays.
+    virtual void take_back(const std::vector<std::string>& paths) = 0;
 };
 
 }  // namespace overdrive

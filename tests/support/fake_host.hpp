@@ -186,6 +186,9 @@ public:
             there.clear();
             return gone;
         }
+        void take_back(const std::vector<std::string>& paths) override {
+            for (const std::string& path : paths) there.erase(path);
+        }
         FakeHost& host;
         std::set<std::string> there;
     } nodes{*this};

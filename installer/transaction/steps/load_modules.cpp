@@ -75,7 +75,7 @@ void LoadModules::load(const ModuleSpec& module) {
 }
 
 void LoadModules::undo() {
-    for (auto name = loaded_.rbegin(); name != loaded_.rend(); ++name) loader_.unload(*name);
+    std::for_each(loaded_.rbegin(), loaded_.rend(), [&](const std::string& name) { loader_.unload(name); });
     loaded_.clear();
     if (firmware_changed_) set_firmware_path(root_, facts_.firmware_path);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "ports/device_nodes.hpp"
@@ -16,17 +17,16 @@ public:
     [[nodiscard]] std::string_view name() const override { return "make device nodes"; }
     void prepare() override {}
     bool apply() override {
-        changed_ = !nodes_.ensure(specs_).empty();
-        return changed_;
+        missing_ = nodes_.missing(specs_);  // only now: without the modules a device has no number, and is no miss
+        return !nodes_.ensure(specs_).empty();
     }
-    void undo() override {
-        if (changed_) nodes_.remove(specs_);
-    }
+    /// A driver that was in force before keeps its nodes: programs may hold them open.
+    void undo() override { nodes_.take_back(missing_); }
 
 private:
     DeviceNodes& nodes_;
     const std::vector<DeviceNodeSpec>& specs_;
-    bool changed_ = true;  // a failed `ensure` may have made some
+    std::vector<std::string> missing_;
 };
 
 }  // namespace overdrive

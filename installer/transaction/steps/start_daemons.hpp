@@ -22,10 +22,13 @@ public:
     void undo() override;
 
 private:
+    void start(const std::string& unit);
+
     UnitManager& manager_;
     std::vector<std::string> stopped_;
     Jobs jobs_;
     std::vector<std::string> started_;
+    bool changed_ = false;
 };
 
 }  // namespace overdrive

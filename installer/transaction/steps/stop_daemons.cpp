@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "support/error.hpp"
@@ -25,6 +26,15 @@ bool is_running(const std::optional<std::string>& state) {
 bool is_stopped(const std::optional<std::string>& state) { return !state || state == "inactive" || state == "failed"; }
 
 }  // namespace
+
+void start_again(UnitManager& manager, const std::string& unit, Jobs jobs) {
+    manager.forget_starts(unit);
+    if (jobs == Jobs::wait) {
+        manager.start(unit, kStartLimit);
+    } else {
+        manager.queue_start(unit);
+    }
+}
 
 std::vector<std::string> running_units(UnitManager& manager, std::vector<std::string> units) {
     if (!manager.reachable()) return {};
@@ -76,18 +86,13 @@ void StopDaemons::stop(const std::string& unit) {
 
 void StopDaemons::undo() {
     std::vector<std::string> problems;
-    for (auto unit = stopped_.rbegin(); unit != stopped_.rend(); ++unit) {
+    std::for_each(stopped_.rbegin(), stopped_.rend(), [&](const std::string& unit) {
         try {
-            manager_.forget_starts(*unit);
-            if (jobs_ == Jobs::wait) {
-                manager_.start(*unit, kStartLimit);
-            } else {
-                manager_.queue_start(*unit);
-            }
+            start_again(manager_, unit, jobs_);
         } catch (const Error& error) {
             problems.emplace_back(error.what());
         }
-    }
+    });
     stopped_.clear();
     if (!problems.empty()) throw Error{Errc::service_manager, fmt::format("{}", fmt::join(problems, "; "))};
 }

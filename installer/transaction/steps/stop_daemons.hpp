@@ -29,6 +29,10 @@ constexpr std::string_view kStopDaemonsId = "stop-daemons";
 /// Those of `units` that run, or are about to. None when systemd cannot be reached.
 [[nodiscard]] std::vector<std::string> running_units(UnitManager& manager, std::vector<std::string> units);
 
+/// Starts a service again, however often it was started before: swaps of the driver are no crash loop of its daemons.
+/// @throws Error service_manager
+void start_again(UnitManager& manager, const std::string& unit, Jobs jobs);
+
 /// Stops services, so that the driver can be unloaded; undo starts them again.
 class StopDaemons final : public Step {
 public:

@@ -135,7 +135,7 @@ void UnloadModules::undo() {
         }
     };
     attempt([&] { restore_firmware_path(); });
-    for (auto module = order_.rbegin(); module != order_.rend(); ++module) attempt([&] { load_back(*module); });
+    std::for_each(order_.rbegin(), order_.rend(), [&](const auto& module) { attempt([&] { load_back(module); }); });
     // Majors are given out anew on loading, and a later step may have made or removed nodes for its own driver.
     attempt([&] { ports_.nodes.ensure(old_ ? old_->manifest.device_nodes : std::vector<DeviceNodeSpec>{}); });
     order_.clear();

@@ -78,6 +78,17 @@ TEST_F(DeviceNodesTest, RemovesThemEvenWhenTheModulesAreGone) {
     EXPECT_THAT(nodes.remove(kSpecs), IsEmpty());
 }
 
+TEST_F(DeviceNodesTest, TakesBackWhatWasMissingAndLeavesWhatWasThere) {
+    HostDeviceNodes nodes{root()};
+    nodes.ensure(kSpecs);
+    root().remove("/dev/nvidia0");
+    const auto absent = nodes.missing(kSpecs);
+    EXPECT_THAT(absent, ElementsAre("/dev/nvidia0"));
+    nodes.ensure(kSpecs);
+    nodes.take_back(absent);
+    EXPECT_THAT(nodes.missing(kSpecs), ElementsAre("/dev/nvidia0"));
+}
+
 TEST_F(DeviceNodesTest, AFailureIsAFailureOfTheDeviceNodes) {
     mount_or_fail(nullptr, path("/dev"), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, "");
     try {

@@ -87,6 +87,13 @@ TEST_F(ActivateTest, AFailureAtAnyPointLeavesTheHostAsBefore) {
     EXPECT_EQ(fail_at, 6) << "three modules, one exposure, one node";
 }
 
+TEST_F(ActivateTest, AFailureKeepsTheNodesThatWereThereBefore) {
+    host_.nodes.there = {"/dev/nvidia0"};  // programs may hold it open
+    host_.failure.fail_at = 5;             // after three modules and the exposure: the node that is missing
+    EXPECT_EQ(thrown_by([&] { activate(false); }), Errc::io);
+    EXPECT_THAT(host_.nodes.there, ElementsAre("/dev/nvidia0"));
+}
+
 TEST_F(ActivateTest, AtBootAFailureIsADegradedNodeAndNotAFailedUnit) {
     host_.failure.fail_at = 1;
     EXPECT_EQ(activate(true), ExitCode::ok);
