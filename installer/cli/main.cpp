@@ -1,5 +1,5 @@
 #include <chrono>
-#include <memory>
+#include <optional>
 
 #include "cli/program_facts.hpp"
 #include "cli/run_program.hpp"
@@ -12,7 +12,9 @@
 #include "overlay/libmount_exposure.hpp"
 #include "process/boost_process_runner.hpp"
 #include "registry/curl_transport.hpp"
+#include "registry/host_logins.hpp"
 #include "registry/make_source.hpp"
+#include "registry/registry_places.hpp"
 #include "systemd/sdbus_unit_manager.hpp"
 #include "systemd/unit_files.hpp"
 
@@ -37,6 +39,20 @@ CurlSettings curl_settings(const Root& root, const Config& config, const Program
             .user_agent = "overdrive/" + program.version};
 }
 
+/// What it takes to ask a registry.
+struct Registries {
+    CurlTransport transport;
+    HostLogins logins;
+    RegistryAccess access;
+    Registries(const Root& root, const Config& config, const ProgramFacts& program, ProcessRunner& processes,
+               Clock& clock)
+        : transport{curl_settings(root, config, program)},
+          logins{root, processes, read_login_environment(root, program.in_container)},
+          access{root,
+                 {transport, logins, clock, {}},
+                 {.insecure = config.insecure_registries, .home = logins.environment().home}} {}
+};
+
 /// Builds the real adapters and runs the chosen verb with them.
 ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& report) {
     ProgramFacts program = read_program_facts(root.path());
@@ -49,7 +65,7 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
     SdbusUnitManager units{root};
     SystemClock clock;
     TerminalProgress progress{program.interactive, dispatch.quiet || dispatch.relay.has_value()};
-    std::unique_ptr<HttpTransport> transport;  // made when a registry is really asked
+    std::optional<Registries> registries;  // made when a source is really opened
     Services services{.root = root,
                       .program = program,
                       .modules = modules,
@@ -63,9 +79,8 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
                       .read_facts = [&root] { return read_host_facts(root); },
                       .open_source =
                           [&](const std::string& name, const Config& config, const std::string& os_id) {
-                              if (!transport)
-                                  transport = std::make_unique<CurlTransport>(curl_settings(root, config, program));
-                              return make_source(name, *transport, config, os_id);
+                              if (!registries) registries.emplace(root, config, program, processes, clock);
+                              return make_source(name, registries->access, os_id);
                           },
                       .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
                       .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},

@@ -68,15 +68,20 @@ private:
 
 }  // namespace
 
-JsonReader JsonReader::parse(std::string_view text, std::string document, Errc code) {
+JsonReader JsonReader::parse(std::string_view text, std::string document, Errc code, Quoting quoting) {
     Watcher watcher;
     if (!json::sax_parse(text.begin(), text.end(), &watcher) && !watcher.refusal().empty())
         throw Error{code, fmt::format("{}: refused: {}", document, watcher.refusal())};
     json value;
     try {
         value = json::parse(text.begin(), text.end());
-    } catch (const json::exception& error) {
+    } catch (const json::parse_error& error) {
+        if (quoting == Quoting::keys_only)
+            throw Error{code, fmt::format("{}: not JSON at byte {}", document, error.byte)};
         throw Error{code, fmt::format("{}: not JSON: {}", document, error.what())};
+    } catch (const json::exception& error) {
+        throw Error{code, fmt::format("{}: not JSON: {}", document,
+                                      quoting == Quoting::keys_only ? "a value is refused" : error.what())};
     }
     if (!value.is_object()) throw Error{code, fmt::format("{}: not a JSON object", document)};
     return {std::move(value), std::move(document), "", code};

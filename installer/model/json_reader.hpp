@@ -15,9 +15,15 @@ namespace overdrive {
 /// missing`.
 class JsonReader {
 public:
+    /// Whether a message may quote the document.
+    enum class Quoting {
+        allowed,
+        keys_only  ///< its values are secrets: a message names keys and positions, nothing else
+    };
+
     /// Parses a document; nesting over 64, more than 150000 values and duplicate keys are refused.
     /// @throws Error with `code` when it is no JSON object
-    static JsonReader parse(std::string_view text, std::string document, Errc code);
+    static JsonReader parse(std::string_view text, std::string document, Errc code, Quoting quoting = Quoting::allowed);
 
     [[nodiscard]] JsonReader object(const std::string& name) const;
     [[nodiscard]] std::optional<JsonReader> optional_object(const std::string& name) const;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 
 #include "support/error.hpp"
 #include "support/interruption.hpp"
+#include "support/root.hpp"
 #include "support/unique_fd.hpp"
 
 namespace overdrive {
@@ -54,13 +56,13 @@ constexpr std::chrono::milliseconds kLookAgain{250};
 
 class Running {
 public:
-    Running(const ProcessRequest& request, UniqueFd output, int input, int write_end)
+    Running(const ProcessRequest& request, UniqueFd output, int input, int write_end, int errors)
         : child_{bp::exe = request.arguments.front(),
                  bp::args = std::vector<std::string>(request.arguments.begin() + 1, request.arguments.end()),
                  environment_of(request),
                  bp::posix::fd.bind(STDIN_FILENO, input),
                  bp::posix::fd.bind(STDOUT_FILENO, write_end),
-                 bp::posix::fd.bind(STDERR_FILENO, write_end),
+                 bp::posix::fd.bind(STDERR_FILENO, errors),
                  bp::extend::on_exec_setup = [](auto& /*executor*/) { close_on_exec(); },
                  group_},
           output_{std::move(output)},
@@ -152,6 +154,22 @@ private:
     UniqueFd ended_;
 };
 
+UniqueFd open_null() {
+    UniqueFd null{::openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC)};
+    if (!null) throw Error::from_errno(Errc::io, errno, "open '/dev/null'");
+    return null;
+}
+
+/// A file without a name to read `text` from. Unlike a pipe it needs nobody who writes while the program runs, or after
+/// it has stopped reading.
+UniqueFd hold_in_memory(std::string_view text) {
+    UniqueFd file{memfd_create("standard input", MFD_CLOEXEC)};
+    if (!file) throw Error::from_errno(Errc::io, errno, "hold a helper's input in memory");
+    write_all(file.get(), text, "a helper's input");
+    if (lseek(file.get(), 0, SEEK_SET) != 0) throw Error::from_errno(Errc::io, errno, "rewind a helper's input");
+    return file;
+}
+
 }  // namespace
 
 ProcessResult BoostProcessRunner::run(const ProcessRequest& request) {
@@ -164,10 +182,11 @@ ProcessResult BoostProcessRunner::run(const ProcessRequest& request) {
     UniqueFd read_end{pipe[0]};
     UniqueFd write_end{pipe[1]};
     if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) throw Error::from_errno(Errc::io, errno, "set up a pipe");
-    const UniqueFd input{::openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC)};
-    if (!input) throw Error::from_errno(Errc::io, errno, "open '/dev/null'");
+    const UniqueFd null = open_null();
+    const UniqueFd input = request.input.empty() ? UniqueFd{} : hold_in_memory(request.input);
     try {
-        Running running{request, std::move(read_end), input.get(), write_end.get()};
+        Running running{request, std::move(read_end), input ? input.get() : null.get(), write_end.get(),
+                        request.errors_apart ? null.get() : write_end.get()};
         write_end = UniqueFd{};
         return running.finish(request.timeout);
     } catch (const std::system_error& error) {

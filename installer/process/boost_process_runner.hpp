@@ -4,7 +4,7 @@
 
 namespace overdrive {
 
-/// Runs helper programs with Boost.Process: argument vectors, /dev/null as standard input, every other descriptor
+/// Runs helper programs with Boost.Process: argument vectors, the given input or none, every other descriptor
 /// closed, one process group that dies as a whole when the time is up.
 ///
 /// A program that leaves a daemon behind does not hold us: once it has ended itself, only what is already in the pipe

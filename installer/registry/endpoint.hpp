@@ -37,7 +37,8 @@ public:
     virtual ~LoginFinder() = default;
 
     /// The login for a repository, the most specific that there is; nullopt when there is none.
-    /// @throws Error config when a file that is there cannot be understood, naming it; a helper that fails
+    /// @throws Error config when a file that is there cannot be understood, naming it; login_refused when a credential
+    ///         helper is missing or fails
     [[nodiscard]] virtual std::optional<Login> find(const std::string& host, const std::string& repository) = 0;
 };
 

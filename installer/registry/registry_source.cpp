@@ -49,10 +49,12 @@ Error refusal(const std::string& host, const HttpResponse& response) {
 
 }  // namespace
 
-RegistrySource::RegistrySource(SourceName name, HttpTransport& transport, bool plain_http)
-    : name_{std::move(name)},
-      transport_{transport},
-      base_{fmt::format("{}://{}/v2/{}/", plain_http ? "http" : "https", name_.host, name_.repository)} {}
+RegistrySource::RegistrySource(SourceName name, std::vector<Endpoint> endpoints, HttpTransport& transport,
+                               LoginFinder& /*logins*/, Clock& /*clock*/, Patience /*patience*/)
+    : name_{std::move(name)}, transport_{transport} {
+    const Endpoint& place = endpoints.back();
+    base_ = fmt::format("{}://{}/v2/{}/", place.plain_http ? "http" : "https", place.host, place.repository);
+}
 
 std::string RegistrySource::url(std::string_view rest) const { return fmt::format("{}{}", base_, rest); }
 

@@ -6,7 +6,10 @@
 #include <vector>
 
 #include "ports/artifact_source.hpp"
+#include "ports/clock.hpp"
 #include "ports/http_transport.hpp"
+#include "registry/endpoint.hpp"
+#include "registry/patience.hpp"
 #include "registry/source_name.hpp"
 
 namespace overdrive {
@@ -15,8 +18,9 @@ namespace overdrive {
 /// @see OCI distribution-spec
 class RegistrySource final : public ArtifactSource {
 public:
-    /// @param plain_http speak http instead of https
-    RegistrySource(SourceName name, HttpTransport& transport, bool plain_http);
+    /// @param endpoints in the order to try, the place itself last; not empty
+    RegistrySource(SourceName name, std::vector<Endpoint> endpoints, HttpTransport& transport, LoginFinder& logins,
+                   Clock& clock, Patience patience);
 
     [[nodiscard]] std::string name() const override { return name_.text(); }
     [[nodiscard]] std::optional<ResolvedArtifact> resolve(const std::string& tag,

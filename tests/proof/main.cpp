@@ -15,7 +15,9 @@
 #include "overlay/libmount_exposure.hpp"
 #include "process/boost_process_runner.hpp"
 #include "registry/curl_transport.hpp"
+#include "registry/host_logins.hpp"
 #include "registry/make_source.hpp"
+#include "registry/registry_places.hpp"
 #include "simulated_kernel.hpp"
 #include "simulated_units.hpp"
 #include "systemd/unit_files.hpp"
@@ -36,33 +38,34 @@ ExitCode run_simulated(const Dispatch& dispatch, const Root& root, Report& repor
     SystemClock clock;
     TerminalProgress progress{false, true};
     CurlTransport transport{{.insecure_registries = {}, .ca_file = "", .user_agent = "overdrive-simulated"}};
-    Services services{
-        .root = root,
-        .program = program,
-        .modules = modules,
-        .exposure = exposure,
-        .nodes = nodes,
-        .holders = holders,
-        .processes = processes,
-        .units = units,
-        .clock = clock,
-        .progress = progress,
-        .read_facts =
-            [&] {
-                modules.settle_firmware_path();
-                return read_host_facts(root);
-            },
-        .open_source = [&](const std::string& name, const Config& config,
-                           const std::string& os_id) { return make_source(name, transport, config, os_id); },
-        .unit_files =
-            [&](const Config& config) {
-                std::vector<HostFile> files;
-                for (UnitFile& file : unit_files(unit_options(root, config)))
-                    files.push_back({std::move(file.path), std::move(file.content)});
-                return files;
-            },
-        .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
-        .sysusers_program = ""};
+    HostLogins logins{root, processes, {}};
+    RegistryAccess registries{root, {transport, logins, clock, {}}, {}};
+    Services services{.root = root,
+                      .program = program,
+                      .modules = modules,
+                      .exposure = exposure,
+                      .nodes = nodes,
+                      .holders = holders,
+                      .processes = processes,
+                      .units = units,
+                      .clock = clock,
+                      .progress = progress,
+                      .read_facts =
+                          [&] {
+                              modules.settle_firmware_path();
+                              return read_host_facts(root);
+                          },
+                      .open_source = [&](const std::string& name, const Config& /*config*/,
+                                         const std::string& os_id) { return make_source(name, registries, os_id); },
+                      .unit_files =
+                          [&](const Config& config) {
+                              std::vector<HostFile> files;
+                              for (UnitFile& file : unit_files(unit_options(root, config)))
+                                  files.push_back({std::move(file.path), std::move(file.content)});
+                              return files;
+                          },
+                      .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
+                      .sysusers_program = ""};
     return dispatch.chosen(services, report);
 }
 

@@ -13,6 +13,7 @@
 #include "registry/curl_transport.hpp"
 #include "registry/make_source.hpp"
 #include "store/fetch.hpp"
+#include "support/loopback_access.hpp"
 #include "support/temporary_root.hpp"
 #include "unit/archive/sample_artifact.hpp"
 
@@ -98,6 +99,7 @@ protected:
     Store store_{dir_.root()};
     FakeProgress progress_;
     CurlTransport transport_{{}};
+    LoopbackAccess access_{transport_};
     std::string host_;
     pid_t pid_ = -1;
 };
@@ -107,7 +109,7 @@ TEST_F(DockerRegistry, ServesAnArtifactAndThenOnlyTheModulesOfTheNextKernel) {
     const SampleArtifact next{"6.1.0-2-test", "4081.3.0"};
     push(first, "4081.2.1-900.1.0");
     push(next, "4081.3.0-900.1.0");
-    const auto source = make_source("docker://" + host_ + "/overdrive/nvidia-{os_id}", transport_, {}, "coreos");
+    const auto source = make_source("docker://" + host_ + "/overdrive/nvidia-{os_id}", access_, "coreos");
     EXPECT_FALSE(source->resolve("4081.9.9-900.1.0", "amd64"));
     EXPECT_FALSE(source->resolve("4081.2.1-900.1.0", "arm64"));
     EXPECT_THAT(source->some_tags(), testing::UnorderedElementsAre("4081.2.1-900.1.0", "4081.3.0-900.1.0"));
@@ -129,7 +131,7 @@ TEST_F(DockerRegistry, ServesAnArtifactAndThenOnlyTheModulesOfTheNextKernel) {
 
 TEST_F(DockerRegistry, IsUnreachableOnceItIsGone) {
     push(SampleArtifact{}, "4081.2.1-900.1.0");
-    const auto source = make_source("docker://" + host_ + "/overdrive/nvidia-{os_id}", transport_, {}, "coreos");
+    const auto source = make_source("docker://" + host_ + "/overdrive/nvidia-{os_id}", access_, "coreos");
     const auto artifact = source->resolve("4081.2.1-900.1.0", "amd64");
     ASSERT_TRUE(artifact);
     stop();

@@ -8,6 +8,7 @@
 #include "registry/curl_transport.hpp"
 #include "registry/make_source.hpp"
 #include "store/fetch.hpp"
+#include "support/loopback_access.hpp"
 #include "support/temporary_root.hpp"
 #include "unit/archive/sample_artifact.hpp"
 
@@ -29,7 +30,7 @@ protected:
         store_.prepare();
         manifest_digest_ = sample_.write_layout(dir_.path() + "/layout", {kTag});
         registry_.serve_layout(dir_.path() + "/layout", kRepository);
-        source_ = make_source("docker://" + registry_.host() + "/overdrive/nvidia-{os_id}", transport_, {}, "coreos");
+        source_ = make_source("docker://" + registry_.host() + "/overdrive/nvidia-{os_id}", access_, "coreos");
     }
 
     std::string path(const std::string& rest) { return std::string{"/v2/"} + kRepository + "/" + rest; }
@@ -64,6 +65,7 @@ protected:
                               .user_agent = "overdrive/test",
                               .connect_timeout = std::chrono::seconds{3},
                               .stall_timeout = std::chrono::seconds{2}}};
+    LoopbackAccess access_{transport_};
     Store store_{dir_.root()};
     FakeProgress progress_;
     std::unique_ptr<ArtifactSource> source_;
@@ -173,14 +175,14 @@ TEST_F(RegistryFetch, SaysUnreachableWhenTheServerHangsUp) {
 TEST_F(RegistryFetch, SaysUnreachableWhenNobodyListens) {
     {
         const FakeRegistry gone;
-        source_ = make_source("docker://" + gone.host() + "/a", transport_, {}, "coreos");
+        source_ = make_source("docker://" + gone.host() + "/a", access_, "coreos");
     }
     expect_refused(Errc::unreachable, "127.0.0.1");
     EXPECT_TRUE(source_->some_tags().empty());
 }
 
 TEST_F(RegistryFetch, SaysUnreachableWhenTheNameIsUnknown) {
-    source_ = make_source("docker://registry.invalid/a", transport_, {}, "coreos");
+    source_ = make_source("docker://registry.invalid/a", access_, "coreos");
     expect_refused(Errc::unreachable, "registry.invalid");
 }
 

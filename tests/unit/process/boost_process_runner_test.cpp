@@ -63,6 +63,22 @@ TEST(BoostProcessRunnerTest, TheEnvironmentIsExactlyTheOneGiven) {
 
 TEST(BoostProcessRunnerTest, StandardInputIsEmpty) { EXPECT_EQ(run(shell("cat; echo end")).output, "end\n"); }
 
+TEST(BoostProcessRunnerTest, ReadsTheGivenInputToItsEnd) {
+    std::string large(300'000, 'x');  // more than a pipe holds
+    ProcessRequest request = shell("wc -c");
+    request.input = large;
+    EXPECT_EQ(run(request).output, "300000\n");
+    request = shell("exit 3");  // one that does not read it
+    request.input = large;
+    EXPECT_EQ(run(request).exit_code, 3);
+}
+
+TEST(BoostProcessRunnerTest, ErrorsCanBeLeftOut) {
+    ProcessRequest request = shell("echo out; echo err >&2");
+    request.errors_apart = true;
+    EXPECT_EQ(run(request).output, "out\n");
+}
+
 TEST(BoostProcessRunnerTest, NoOtherDescriptorReachesTheProgram) {
     const UniqueFd leak{
         ::openat(AT_FDCWD, "/dev/null", O_RDONLY)};  // NOLINT(android-cloexec-open): inheritable, the case

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "registry/make_source.hpp"
+#include "support/loopback_access.hpp"
 #include "support/temporary_root.hpp"
 #include "unit/archive/sample_artifact.hpp"
 
@@ -137,15 +138,12 @@ TEST(LayoutSourceMissing, SaysThatACompressedArchiveIsNone) {
 }
 
 TEST(MakeSource, FillsTheTemplate) {
-    struct NoTransport final : HttpTransport {
-        HttpResponse perform(const HttpRequest& /*request*/, const Sink& /*sink*/) override {
-            throw std::logic_error{"asked"};
-        }
-    } transport;
-    EXPECT_EQ(make_source("docker://registry.example/overdrive/nvidia-{os_id}", transport, {}, "debian")->name(),
+    NoTransport transport;
+    LoopbackAccess access{transport};
+    EXPECT_EQ(make_source("docker://registry.example/overdrive/nvidia-{os_id}", access, "debian")->name(),
               "docker://registry.example/overdrive/nvidia-debian");
-    EXPECT_EQ(make_source("oci:/layouts/{os_id}", transport, {}, "flatcar")->name(), "oci:/layouts/flatcar");
-    EXPECT_THROW(static_cast<void>(make_source("nonsense", transport, {}, "debian")), Error);
+    EXPECT_EQ(make_source("oci:/layouts/{os_id}", access, "flatcar")->name(), "oci:/layouts/flatcar");
+    EXPECT_THROW(static_cast<void>(make_source("nonsense", access, "debian")), Error);
 }
 
 }  // namespace
