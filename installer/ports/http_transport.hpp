@@ -31,17 +31,19 @@ struct HttpRequest {
     std::string method = "GET";  ///< GET and HEAD; with overdrive-artifact also POST, PUT, PATCH
     std::string url;
     std::vector<std::string> headers;  ///< `Name: value`
-    std::uint64_t most_bytes = 0;      ///< the body is cut off with an Error beyond this; 0 = no body is wanted
-    TlsFiles tls{};                    ///< for the host of `url`; a redirect to another host does without
-    bool plain_http = false;           ///< plain http may be spoken to the host of `url`, besides loopback addresses
-    std::optional<HttpBody> body{};    ///< what is sent
+    /// The body of the answer is cut off with an Error beyond this; 0 = none is wanted (GET becomes HEAD).
+    std::uint64_t most_bytes = 0;
+    TlsFiles tls{};                  ///< for the host of `url`; a redirect to another host does without
+    bool plain_http = false;         ///< plain http may be spoken to the host of `url`, besides loopback addresses
+    std::optional<HttpBody> body{};  ///< what is sent
 };
 
 /// What came back; 4xx and 5xx are answers, not errors.
 struct HttpResponse {
     long status = 0;
-    std::map<std::string, std::string> headers;  ///< names in lower case
+    std::map<std::string, std::string> headers;  ///< names in lower case; repeated ones joined by `, `
     std::string body;                            ///< empty when a sink took it
+    std::string url{};  ///< that answered, when redirects led to another one than was asked for; else empty
 };
 
 /// HTTP as the registry client needs it.
@@ -56,8 +58,11 @@ public:
     using Sink = std::function<void(std::string_view)>;
 
     /// Performs one request, following no redirect to another scheme than https (or http where the host is insecure).
+    /// Only GET and HEAD are redirected at all; else the redirect is the answer.
     /// @param sink takes the body of a 2xx answer; without one the body is kept in the response
-    /// @throws Error unreachable: no answer (name, connection, TLS, stalled); truncated: fewer bytes than announced
+    /// @throws Error unreachable: no answer (name, connection, stalled); truncated: fewer bytes than announced;
+    ///         tls_refused: the server cannot prove who it is; login_refused: it wants a client certificate; config: a
+    ///         file of `tls` cannot be used; what `sink` or the body threw
     virtual HttpResponse perform(const HttpRequest& request, const Sink& sink) = 0;
 };
 
