@@ -33,6 +33,8 @@ void add_install_options(CLI::App& verb, InstallOptions& options) {
     verb.add_flag("--dry-run", options.dry_run, "print the plan and change nothing");
     verb.add_flag("--no-activate", options.no_activate, "publish and record only; takes effect at the next boot");
     verb.add_flag("--no-units", options.no_units, "leave systemd alone");
+    verb.add_flag("--allow-older", options.allow_older,
+                  "accept an artifact whose signed serial is lower than that of what was installed from there before");
     verb.add_flag("--verify", options.verify,
                   "read what is installed already, every byte, and fetch it again when it is damaged");
 }
@@ -50,6 +52,8 @@ void add_install(CLI::App& app, Dispatch& dispatch) {
         "image.");
     add_install_options(*verb, *options);
     verb->add_option("--staged", options->staged, "publish what a container run has staged")->group("");
+    verb->add_option("--vouched", options->vouched, "how what is staged was vouched for")->group("");
+    verb->add_option("--signed-by", options->signed_by, "the keys that vouched for what is staged")->group("");
     verb->callback([&dispatch, options] {
         dispatch.verb = "install";
         dispatch.chosen = [options](Services& services, Report& report) {

@@ -17,6 +17,23 @@ InstalledLayer parse_layer(const JsonReader& reader) {
     return {.role = *role, .digest = Digest::parse(reader.string("digest"))};
 }
 
+Vouching parse_vouching(const JsonReader& reader) {
+    const auto kind = parse_vouching_kind(reader.string("kind"));
+    if (!kind) reader.fail("kind", "is not known");
+    Vouching out{.kind = *kind, .keys = reader.strings("signed_by")};
+    if (reader.has("serial")) out.serial = reader.number("serial");
+    out.serial_of = reader.optional_string("serial_of").value_or("");
+    return out;
+}
+
+ordered_json vouching_json(const std::optional<Vouching>& vouching) {
+    if (!vouching) return nullptr;
+    return {{"kind", to_string(vouching->kind)},
+            {"signed_by", vouching->keys},
+            {"serial", vouching->serial ? ordered_json(*vouching->serial) : ordered_json(nullptr)},
+            {"serial_of", vouching->serial_of}};
+}
+
 GenerationInfo parse_fields(const JsonReader& reader) {
     reader.require_reader(kGenerationSchema);
     GenerationInfo out{.pair = parse_pair_path(reader.string("pair")),
@@ -29,6 +46,7 @@ GenerationInfo parse_fields(const JsonReader& reader) {
                        .layers = {}};
     if (const auto digest = reader.optional_string("manifest_digest")) out.manifest_digest = Digest::parse(*digest);
     for (const JsonReader& layer : reader.objects("layers")) out.layers.push_back(parse_layer(layer));
+    if (const auto vouching = reader.optional_object("trust")) out.vouching = parse_vouching(*vouching);
     return out;
 }
 
@@ -65,7 +83,8 @@ std::string to_json(const GenerationInfo& generation) {
         {"driver_json_digest", generation.driver_json_digest.text()},
         {"installed_at", generation.installed_at.count()},
         {"size_bytes", generation.size_bytes},
-        {"layers", layers}};
+        {"layers", layers},
+        {"trust", vouching_json(generation.vouching)}};
     return document.dump(2) + "\n";
 }
 

@@ -10,6 +10,7 @@
 #include "model/digest.hpp"
 #include "model/driver_manifest.hpp"
 #include "model/pair.hpp"
+#include "trust/vouching.hpp"
 
 namespace overdrive {
 
@@ -29,6 +30,8 @@ struct GenerationInfo {
     std::chrono::seconds installed_at{0};  ///< wall clock
     std::uint64_t size_bytes = 0;
     std::vector<InstalledLayer> layers;
+    std::optional<Vouching>
+        vouching{};  ///< who vouched when it was installed; nullopt: a program wrote it that kept none
 
     /// nullptr when it is not known.
     [[nodiscard]] const Digest* layer(LayerRole role) const noexcept;

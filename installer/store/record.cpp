@@ -20,7 +20,7 @@ constexpr const char* kDocument = "record.json";
 constexpr const char* kChecksum = "checksum";
 constexpr std::array kKinds{"file", "link", "directory", "user"};
 constexpr std::array kFields{"schema",   "min_reader", "wanted",  "desired",     "last_good", "pending",
-                             "attempts", "owned",      "history", "rolled_back", kChecksum};
+                             "attempts", "owned",      "history", "rolled_back", "serials",   kChecksum};
 
 /// SHA-256 of the document without its checksum, written compactly with sorted keys: fields of a newer program count.
 std::string checksum_of(json document) {
@@ -100,6 +100,9 @@ Record parse_fields(const JsonReader& reader) {
                                      .from = parse_pair_path(back->string("from")),
                                      .to = parse_pair_path(back->string("to"))};
     }
+    if (const auto serials = reader.optional_object("serials")) {
+        for (const std::string& identity : serials->names()) out.serials.emplace(identity, serials->number(identity));
+    }
     return out;
 }
 
@@ -177,7 +180,8 @@ std::string Record::to_json() const {
                   {"attempts", tried},
                   {"owned", paths},
                   {"history", events},
-                  {"rolled_back", rolled_back_json(rolled_back)}};
+                  {"rolled_back", rolled_back_json(rolled_back)},
+                  {"serials", json(serials)}};
     for (const auto& [name, value] : unknown) document[name] = json::parse(value);
     document[kChecksum] = checksum_of(document);
     return document.dump(2) + "\n";

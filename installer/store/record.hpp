@@ -54,7 +54,8 @@ struct OwnedPath {
 /// What the program knows from one run to the next. Writing it is the commit point of an install.
 struct Record {
     static constexpr int kSchema = 2;
-    /// Schema 1 had no history, no rolled_back and no attempts[].interrupted: a program that reads it loses only these.
+    /// Schema 1 had no history, no rolled_back, no serials and no attempts[].interrupted: a program that reads it loses
+    /// only these.
     static constexpr int kMinReader = 1;
     static constexpr std::size_t kMostEvents = 100;
 
@@ -65,6 +66,8 @@ struct Record {
     std::vector<Attempt> attempts;
     std::vector<OwnedPath> owned;
     std::optional<RolledBack> rolled_back;
+    /// The signed serials of what was installed, by `repository:tag`: what comes from there later must reach them.
+    std::map<std::string, std::uint64_t> serials;
     std::vector<Event> history;  ///< oldest first, at most kMostEvents
     /// Fields that a newer program wrote and allows us to read past: JSON by name, written back as they were.
     std::map<std::string, std::string> unknown;

@@ -11,6 +11,7 @@
 #include "verbs/install_program.hpp"
 #include "verbs/install_units.hpp"
 #include "verbs/sizes.hpp"
+#include "verbs/trust_check.hpp"
 
 namespace overdrive {
 
@@ -70,7 +71,7 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"reference", installed.reference},
             {"bytes_downloaded", installed.bytes_downloaded},
             {"reused_user_space", installed.reused_user_space},
-            {"signed_by", installed.signed_by ? ordered_json(*installed.signed_by) : ordered_json(nullptr)},
+            {"trust", trust_json(installed.vouching)},
             {"program_changed", ending.program_changed},
             {"units_changed", ending.units_changed},
             {"changed", has_state ? ordered_json(ending.activation->changed) : ordered_json::array()},
@@ -134,9 +135,11 @@ std::function<void(Record&)> installed_record(Services& services, const Config& 
         record.desired = pair;
         if (record.pending && record.pending != pair) record.pending.reset();
         if (record.rolled_back && record.rolled_back->to.driver != pair.driver) record.rolled_back.reset();
-        if (changed)
-            record.add_event(
-                {services.clock.wall(), verb, pair, installed.fetched ? "installed" : "selected", installed.reference});
+        if (installed.fetched && installed.vouching) remember_serial(record, *installed.vouching, installed.claim);
+        if (!changed) return;
+        std::string detail = installed.reference;
+        if (installed.fetched && installed.vouching) detail += ", " + to_text(*installed.vouching);
+        record.add_event({services.clock.wall(), verb, pair, installed.fetched ? "installed" : "selected", detail});
     };
 }
 
@@ -154,6 +157,7 @@ void publish_and_record(Services& services, Store& store, const Config& config, 
         means.fill = [&installed, fill = std::move(means.fill)](const Staging& staging) {
             GenerationInfo generation = fill(staging);
             installed.fetched = true;
+            generation.vouching = installed.vouching;
             return generation;
         };
         auto filling =

@@ -6,6 +6,7 @@
 
 #include "store/store.hpp"
 #include "transaction/steps/fill_staging.hpp"
+#include "trust/image_trust.hpp"
 #include "verbs/install.hpp"
 
 namespace overdrive {
@@ -17,7 +18,8 @@ struct Installed {
     std::uint64_t bytes_downloaded = 0;
     bool reused_user_space = false;
     std::string reference;
-    std::optional<std::string> signed_by;
+    std::optional<Vouching> vouching{};   ///< of what was fetched, else of what is installed; nullopt: not known
+    ImageClaim claim{};                   ///< of what was fetched
     std::optional<Record> record_before;  ///< set by publish_and_record
     bool daemons_were_stopped = false;    ///< by a run that was cut off
 };

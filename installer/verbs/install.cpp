@@ -98,10 +98,25 @@ void compare_builds(const GenerationInfo& there, const FoundArtifact& found, Rep
                             there.manifest_digest->text()));
 }
 
+/// The policy for an artifact, and what the signatures of its image say; both asked before anything of it is pulled.
+struct Trusting {
+    PlaceTrust place;
+    ImageAnswer image;
+};
+
+/// @throws Error older_artifact, unreachable
+Trusting ask_trust(const InstallOptions& options, const Services& services, const Store& store, const Config& config,
+                   FoundArtifact& found) {
+    Trusting trusting{.place = trust_for(services, config, options.overrides, place_of(found)), .image = {}};
+    trusting.image = ask_source(trusting.place, found);
+    if (!options.allow_older) require_not_older(known_serials(store), claim_of(found), trusting.image);
+    return trusting;
+}
+
 /// Fetches an artifact into a staging tree, after its driver.json was found to fit and to be trusted.
-FillStaging::Fill fetching(const InstallOptions& options, Services& services, Store& store, const Config& config,
-                           FoundArtifact& found, const HostFacts& facts, Installed& installed, Report& report) {
-    return [&, config](const Staging& staging) {
+FillStaging::Fill fetching(Services& services, Store& store, const Trusting& trusting, FoundArtifact& found,
+                           const HostFacts& facts, Installed& installed, Report& report) {
+    return [&](const Staging& staging) {
         const auto check = [&](const DriverManifest& manifest, const std::string& json,
                                const std::optional<std::string>& signature) {
             require_fit(manifest, facts, found.pair.os_key);
@@ -109,9 +124,15 @@ FillStaging::Fill fetching(const InstallOptions& options, Services& services, St
                 throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
                                                             manifest.driver.text(), found.pair.driver.text())};
             }
-            const TrustResult trust = require_trust(services, config, options.overrides, json, signature);
-            installed.signed_by = trust.signed_by;
-            report.note(trust.reason);
+            if (trusting.image.vouching) {
+                installed.vouching = trusting.image.vouching;
+                report.note(to_text(*installed.vouching));
+            } else {
+                const TrustResult trust =
+                    check_trust(trusting.place.policy, trusting.place.keys, json, signature, trusting.image.why_not);
+                installed.vouching = trust.vouching;
+                report.note(trust.reason);
+            }
             check_module_files(services.modules, staging.path(), manifest);
         };
         const FetchResult fetched =
@@ -133,16 +154,19 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     if (!options.no_units) require_units_placeable(services, store, config);
     Installed installed{.pair = found.pair,
                         .reference = found.artifact.reference,
-                        .signed_by = {},
+                        .claim = claim_of(found),
                         .record_before = {},
                         .daemons_were_stopped = recovery.daemons_were_stopped()};
     const auto there = store.find_generation(found.pair);
     const bool fetch = !there || is_to_be_replaced(options, services, store, found.pair, report);
     if (!fetch) compare_builds(*there, found, report);
+    if (!fetch) installed.vouching = there->vouching;
     if (fetch) require_place_for(store, found.pair);
     FillStaging::Means means;
+    Trusting trusting;
     if (fetch) {
-        means.fill = fetching(options, services, store, config, found, facts, installed, report);
+        trusting = ask_trust(options, services, store, config, found);
+        means.fill = fetching(services, store, trusting, found, facts, installed, report);
         means.look = [&] { require_room_for(found.artifact, store); };
     }
     offering_prune(services, store,
@@ -181,8 +205,7 @@ ExitCode nothing_to_update(const std::string& why, const LocalState& local, Repo
 /// which needs no source.
 ExitCode settle_installed(const InstallOptions& options, Services& services, const Config& config,
                           const LocalState& local, Report& report) {
-    Installed installed{
-        .pair = *local.selection.pair, .reference = "an earlier run", .signed_by = {}, .record_before = {}};
+    Installed installed{.pair = *local.selection.pair, .reference = "an earlier run", .record_before = {}};
     if (options.dry_run) {
         report.result({{"schema", 1}, {"result", "dry-run"}, {"generation", installed.pair.path()}},
                       fmt::format("{} is installed; it would be recorded and activated\n", installed.pair.path()));

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/exit_code.hpp"
 #include "verbs/desired_state.hpp"
@@ -19,8 +20,12 @@ struct InstallOptions {
     bool verify = false;       ///< hash the installed files too, and fetch them again when one differs
     bool unit = false;         ///< called by nvidia-update.service: restarts nvidia.service without waiting for it
     bool update = false;       ///< the verb is 'update'
+    bool allow_older = false;  ///< an artifact may be older than what was installed from its place before
     [[nodiscard]] std::string_view verb() const noexcept { return update ? "update" : "install"; }
     std::optional<std::string> staged;  ///< on the host, for a container run: publish this staging directory
+    /// With `staged`: who vouched for it, as the container found it.
+    std::optional<std::string> vouched{};  ///< Vouching::Kind in words
+    std::vector<std::string> signed_by{};
 };
 
 /// Brings the wanted driver for this kernel to the host and puts it in force.

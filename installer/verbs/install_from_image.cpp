@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "store/fetch.hpp"
 #include "store/install_root.hpp"
 #include "store/tree_check.hpp"
@@ -77,8 +79,10 @@ std::string program_on_host(Services& services, Report& report) {
 }
 
 /// Hands over to the host. Whatever happens to us now, the unit finishes what it began.
+/// @param vouching who vouched for what is staged; nullopt when nothing is
 ExitCode run_on_host(const InstallOptions& options, Services& services, const std::string& program,
-                     const std::string& staged, const Pair& pair, Report& report) {
+                     const std::string& staged, const Pair& pair, const std::optional<Vouching>& vouching,
+                     Report& report) {
     RelayReader relay{services.root, fmt::format("{}-{}", getpid(), services.clock.wall().count())};
     UnitManager::TransientUnit unit{.name = fmt::format("overdrive-install-{}.service", relay.id()),
                                     .description = fmt::format("overdrive: install {}", pair.path()),
@@ -86,10 +90,13 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
                                                   "install", pair.driver.text(), "--staged", staged}};
     if (options.no_activate) unit.arguments.emplace_back("--no-activate");
     if (options.no_units) unit.arguments.emplace_back("--no-units");
-    if (options.overrides.exposure) {
-        unit.arguments.emplace_back("--exposure");
-        unit.arguments.push_back(*options.overrides.exposure);
-    }
+    const auto add = [&](const char* option, const std::string& value) {
+        unit.arguments.emplace_back(option);
+        unit.arguments.push_back(value);
+    };
+    if (options.overrides.exposure) add("--exposure", *options.overrides.exposure);
+    if (vouching) add("--vouched", std::string{to_string(vouching->kind)});
+    for (const std::string& key : vouching ? vouching->keys : std::vector<std::string>{}) add("--signed-by", key);
     report.note(fmt::format("handing over to the host: {}", unit.name));
     const auto ended = services.units.run_transient(unit, [&] { relay.pass_on(report); });
     relay.pass_on(report);
@@ -102,24 +109,38 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
     return static_cast<ExitCode>(ended.exit_code);
 }
 
+/// The image that we run in, as a signature or a serial could be for it: it knows no repository of its own.
+ImageClaim own_claim(const Pair& pair) { return {.repository = {}, .tag = tag_of(pair), .digests = {}}; }
+
 /// Copies the image's driver into a staging tree, after its driver.json was found to fit and to be trusted.
+/// @param vouching set to who vouches for it
 FetchResult copy_image(const InstallOptions& options, Services& services, Store& store, const Config& config,
-                       const HostFacts& facts, const std::string& key, const Staging& staging, Report& report) {
+                       const HostFacts& facts, const std::string& key, const Staging& staging,
+                       std::optional<Vouching>& vouching, Report& report) {
+    const PlaceTrust trust = trust_for(services, config, options.overrides, kImagePlace);
     FetchResult copied = copy_unpacked(
         Root{"/"}, staging, store, services.progress,
         [&](const DriverManifest& found, const std::string& json, const std::optional<std::string>& signature) {
             require_fit(found, facts, key);
-            report.note(require_trust(services, config, options.overrides, json, signature).reason);
+            const TrustResult result = check_trust(trust.policy, trust.keys, json, signature, {});
+            vouching = result.vouching;
+            report.note(result.reason);
         });
     check_module_files(services.modules, staging.path(), copied.manifest);
     return copied;
 }
 
 /// Without a bus: everything that can be done from here, and the command for the rest.
-/// @param fill empty when the driver is installed already
-ExitCode leave_pending(const FillStaging::Fill& fill, Services& services, Store& store, const Config& config,
-                       const Pair& pair, Report& report) {
-    Installed installed{.pair = pair, .reference = "image", .signed_by = {}, .record_before = {}};
+/// @param copy copies the image's driver into staging and tells who vouches; empty when it is installed already
+ExitCode leave_pending(const std::function<FetchResult(const Staging&, std::optional<Vouching>&)>& copy,
+                       Services& services, Store& store, const Config& config, const Pair& pair, Report& report) {
+    Installed installed{.pair = pair, .reference = "image", .claim = own_claim(pair), .record_before = {}};
+    FillStaging::Fill fill;
+    if (copy) {
+        fill = [&](const Staging& staging) {
+            return describe_generation(copy(staging, installed.vouching), nullptr, "image", services.clock.wall());
+        };
+    }
     publish_and_record(services, store, config, installed, {.fill = fill, .look = {}, .adopted = {}}, "install",
                        report);
     copy_own_program(services, report);
@@ -130,6 +151,14 @@ ExitCode leave_pending(const FillStaging::Fill& fill, Services& services, Store&
                   fmt::format("{} is installed; systemd cannot be reached from here, so run this on the host:\n  {}\n",
                               pair.path(), command));
     return ExitCode::at_reboot;
+}
+
+/// Who vouched, as the container found it. @throws Error usage
+std::optional<Vouching> handed_over(const InstallOptions& options) {
+    if (!options.vouched) return std::nullopt;
+    const auto kind = parse_vouching_kind(*options.vouched);
+    if (!kind) throw Error{Errc::usage, fmt::format("'--vouched' cannot be '{}'", *options.vouched)};
+    return Vouching{.kind = *kind, .keys = options.signed_by};
 }
 
 }  // namespace
@@ -152,24 +181,22 @@ ExitCode install_from_image(const InstallOptions& options, Services& services, C
     if (installed) {
         const std::string program = program_on_host(services, report);
         lock.reset();
-        return run_on_host(options, services, program, kAlreadyInstalled, manifest.pair(), report);
+        return run_on_host(options, services, program, kAlreadyInstalled, manifest.pair(), {}, report);
     }
     require_place_for(store, manifest.pair());
-    if (!can_hand_over) {
-        const auto fill = [&](const Staging& staging) {
-            const FetchResult fetched = copy_image(options, services, store, config, facts, key, staging, report);
-            return describe_generation(fetched, nullptr, "image", services.clock.wall());
-        };
-        return leave_pending(fill, services, store, config, manifest.pair(), report);
-    }
+    if (!options.allow_older) require_not_older(known_serials(store), own_claim(manifest.pair()), {});
+    const auto copy = [&](const Staging& staging, std::optional<Vouching>& vouching) {
+        return copy_image(options, services, store, config, facts, key, staging, vouching, report);
+    };
+    if (!can_hand_over) return leave_pending(copy, services, store, config, manifest.pair(), report);
     Staging staging = store.make_staging();
-    static_cast<void>(offering_prune(
-        services, store, [&] { return copy_image(options, services, store, config, facts, key, staging, report); }));
+    std::optional<Vouching> vouching;
+    static_cast<void>(offering_prune(services, store, [&] { return copy(staging, vouching); }));
     // After the trust check, and a killed container leaves only staging behind, which the next run removes.
     const std::string program = program_on_host(services, report);
     staging.release();  // ours no more, but held until we end: no other run takes it for a dead one's
     lock.reset();       // the host's half takes it
-    return run_on_host(options, services, program, staging.id(), manifest.pair(), report);
+    return run_on_host(options, services, program, staging.id(), manifest.pair(), vouching, report);
 }
 
 ExitCode install_staged(const InstallOptions& options, Services& services, Config config, Report& report) {
@@ -178,7 +205,7 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
     Installed installed{.pair = {DriverId::parse(*options.overrides.driver), key},
                         .reference = "the image it came in",
-                        .signed_by = {},
+                        .vouching = handed_over(options),
                         .record_before = {}};
     Store store{services.root};
     Lock lock = take_lock(services, store, "install");
@@ -188,6 +215,7 @@ ExitCode install_staged(const InstallOptions& options, Services& services, Confi
     installed.daemons_were_stopped = recover_store(services, store, facts, report).daemons_were_stopped();
     if (!adopt && !store.find_generation(installed.pair))
         throw Error{Errc::no_artifact, fmt::format("{} is not installed", installed.pair.path())};
+    if (!adopt) installed.vouching = store.find_generation(installed.pair)->vouching;
     const auto fill = [&](const Staging& staging) {
         const auto json = services.root.read_file(staging.path() + "/driver.json", kMostManifestBytes);
         if (!json) throw Error{Errc::incomplete_artifact, fmt::format("'{}' holds no driver.json", staging.path())};

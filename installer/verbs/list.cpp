@@ -6,6 +6,7 @@
 
 #include "store/store.hpp"
 #include "verbs/sizes.hpp"
+#include "verbs/trust_check.hpp"
 
 namespace overdrive {
 
@@ -34,10 +35,12 @@ ExitCode run_list(const ListOptions& /*options*/, Services& services, Report& re
                          {"fits", fits},
                          {"size_bytes", generation.size_bytes},
                          {"installed_at", generation.installed_at.count()},
-                         {"reference", generation.reference}});
-        text +=
-            fmt::format("{} {}  {}  {}{}\n", is_current ? "*" : " ", generation.pair.path(), generation.kernel_release,
-                        human_bytes(generation.size_bytes), fits ? "" : "  (another kernel)");
+                         {"reference", generation.reference},
+                         {"trust", trust_json(generation.vouching)}});
+        text += fmt::format("{} {}  {}  {}{}{}\n", is_current ? "*" : " ", generation.pair.path(),
+                            generation.kernel_release, human_bytes(generation.size_bytes),
+                            generation.vouching ? "  " + to_text(*generation.vouching) : std::string{},
+                            fits ? "" : "  (another kernel)");
     }
     if (generations.empty()) text = "no driver is installed\n";
     report.result({{"schema", 1}, {"generations", array}}, text);

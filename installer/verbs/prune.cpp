@@ -6,6 +6,7 @@
 
 #include "support/interruption.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/previous_driver.hpp"
 #include "verbs/recovery.hpp"
 #include "verbs/sizes.hpp"
 
@@ -28,20 +29,11 @@ std::vector<Pair> exposed(const Store& store, const std::vector<GenerationInfo>&
     return out;
 }
 
-/// What 'rollback' returns to: by the history the driver that was in force before the current one, of those that are
-/// installed for the running kernel.
-std::optional<Pair> previous_of(const Record& record, const std::optional<Pair>& current,
-                                const std::vector<GenerationInfo>& generations, const HostFacts& facts) {
-    const auto fits = [&](const Pair& pair) {
-        return std::any_of(generations.begin(), generations.end(), [&](const GenerationInfo& generation) {
-            return generation.pair == pair && generation.kernel_release == facts.kernel_release;
-        });
-    };
-    for (auto event = record.history.rbegin(); event != record.history.rend(); ++event) {
-        if (event->outcome == "activated" && event->pair && event->pair != current && fits(*event->pair))
-            return event->pair;
-    }
-    return std::nullopt;
+/// Whether a pair is installed for the running kernel.
+bool fits(const Pair& pair, const std::vector<GenerationInfo>& generations, const HostFacts& facts) {
+    return std::any_of(generations.begin(), generations.end(), [&](const GenerationInfo& generation) {
+        return generation.pair == pair && generation.kernel_release == facts.kernel_release;
+    });
 }
 
 std::set<std::string> kernels_of(const Root& root) {
@@ -127,7 +119,8 @@ PrunePlan make_prune_plan(const Store& store, const Record& record, const HostFa
                      .exposed = exposed(store, generations, facts),
                      .running_kernel = facts.kernel_release,
                      .bootable_kernels = kernels_of(store.root())};
-    known.previous = previous_of(record, known.current, generations, facts);
+    known.previous =
+        previous_driver(record, known.current, [&](const Pair& pair) { return fits(pair, generations, facts); });
     for (const GenerationInfo& generation : generations)
         known.generations.push_back({generation.pair, generation.installed_at});
     if (record.rolled_back) known.rolled_back = {record.rolled_back->from, record.rolled_back->to};

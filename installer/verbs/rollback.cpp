@@ -11,6 +11,7 @@
 #include "verbs/activation.hpp"
 #include "verbs/desired_state.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/previous_driver.hpp"
 #include "verbs/recovery.hpp"
 
 namespace overdrive {
@@ -51,10 +52,8 @@ Pair named_target(const LocalState& local, const std::string& name) {
 /// @throws Error no_artifact
 Pair previous_target(const LocalState& local, const std::optional<Pair>& from) {
     const Record record = local.record.value_or(Record{});
-    for (auto event = record.history.rbegin(); event != record.history.rend(); ++event) {
-        if (event->outcome == "activated" && event->pair && event->pair != from && fits(local, *event->pair))
-            return *event->pair;
-    }
+    if (const auto previous = previous_driver(record, from, [&](const Pair& pair) { return fits(local, pair); }))
+        return *previous;
     const auto good = record.last_good.find(local.facts.kernel_release);
     if (good != record.last_good.end() && good->second != from && fits(local, good->second)) return good->second;
     throw Error{Errc::no_artifact, fmt::format("no earlier driver that was in force is installed for kernel {}",

@@ -5,6 +5,7 @@
 
 #include "verbs/local_state.hpp"
 #include "verbs/sizes.hpp"
+#include "verbs/trust_check.hpp"
 
 namespace overdrive {
 
@@ -78,7 +79,32 @@ ordered_json modules_json(const Screen& screen) {
     return modules;
 }
 
+/// The selected generation's; nullopt when none is selected or it is not known.
+std::optional<Vouching> vouching_of(const Screen& screen) {
+    for (const GenerationInfo& generation : screen.local.generations) {
+        if (generation.pair == screen.local.selection.pair) return generation.vouching;
+    }
+    return std::nullopt;
+}
+
+ordered_json attempts_json(const Record& record) {
+    ordered_json attempts = ordered_json::array();
+    for (const Attempt& attempt : record.attempts) {
+        attempts.push_back({{"generation", attempt.pair.path()},
+                            {"boot_id", attempt.boot_id},
+                            {"reason", attempt.reason},
+                            {"interrupted", attempt.interrupted}});
+    }
+    return attempts;
+}
+
+ordered_json rolled_back_json(const Record& record) {
+    if (!record.rolled_back) return nullptr;
+    return {{"from", record.rolled_back->from.path()}, {"to", record.rolled_back->to.path()}};
+}
+
 ordered_json to_json(const Screen& screen) {
+    const Record record = screen.local.record.value_or(Record{});
     const HostFacts& facts = screen.local.facts;
     ordered_json generations = ordered_json::array();
     for (const GenerationInfo& generation : screen.local.generations) generations.push_back(generation.pair.path());
@@ -100,6 +126,10 @@ ordered_json to_json(const Screen& screen) {
         {"selected",
          screen.local.selection.pair ? ordered_json(screen.local.selection.pair->path()) : ordered_json(nullptr)},
         {"current", screen.local.current ? ordered_json(screen.local.current->path()) : ordered_json(nullptr)},
+        {"trust", trust_json(vouching_of(screen))},
+        {"pending", record.pending ? ordered_json(record.pending->path()) : ordered_json(nullptr)},
+        {"rolled_back", rolled_back_json(record)},
+        {"attempts", attempts_json(record)},
         {"generations", generations},
         {"loaded_version", nullable(facts.driver_version)},
         {"modules", modules_json(screen)},
@@ -151,6 +181,8 @@ std::string to_text(const Screen& screen) {
     row("selected", screen.local.selection.pair ? screen.local.selection.pair->path()
                                                 : explain(screen.local.selection, facts.kernel_release));
     row("current", screen.local.current ? screen.local.current->path() : std::string{"-"});
+    const auto vouching = vouching_of(screen);
+    row("trust", vouching ? to_text(*vouching) : std::string{screen.local.selection.pair ? "not known" : "-"});
     row("installed", generations_text(screen));
     row("loaded", facts.driver_version.value_or("-"));
     row("modules", modules_text(screen));

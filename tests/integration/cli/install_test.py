@@ -53,7 +53,8 @@ class SourcesTest(GoodTest):
         record = self.host.record()
         self.assertEqual(record["wanted"], "900.1.0")
         self.assertIn("900.1.0", json.dumps(record["desired"]))
-        self.assertEqual((run.result["fetched"], run.result["signed_by"]), (True, "/etc/first.pub"))
+        vouching = {"kind": "driver-json", "signed_by": ["/etc/first.pub"], "serial": None}
+        self.assertEqual((run.result["fetched"], run.result["trust"]), (True, vouching))
         self.assertFalse((self.host.root / "opt/nvidia/current").exists(), "only activate points 'current'")
         self.assertFalse((self.host.root / "etc/systemd").exists(), "--no-units")
 
@@ -108,7 +109,7 @@ class WishTest(GoodTest):
         pack(made, "900.1.0", signed=False)
         run = self.install(f"oci:{made}", "900.1.0", "--allow-unsigned")
         self.assert_installed(run, "900.1.0")
-        self.assertIsNone(run.result["signed_by"])
+        self.assertEqual(run.result["trust"], {"kind": "unsigned", "signed_by": [], "serial": None})
 
     def test_plan_and_dry_run_change_nothing(self) -> None:
         before = self.host.snapshot()

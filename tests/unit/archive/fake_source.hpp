@@ -37,7 +37,11 @@ public:
                                                           const std::string& /*architecture*/) override {
         return artifact;
     }
-    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override { return {}; }
+    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override {
+        asked_before_signatures = asked.size();
+        if (signatures_fail) throw Error{*signatures_fail, "signatures: injected"};
+        return image_signatures;
+    }
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override {
         asked.push_back(layer.role);
         BlobCheck check{"blob " + layer.digest.text(), layer.digest, layer.size};
@@ -58,6 +62,9 @@ public:
     std::map<std::string, std::string> blobs;  ///< by digest, hex
     std::optional<ResolvedArtifact> artifact;
     Faults faults;
+    std::vector<ImageSignature> image_signatures;
+    std::optional<Errc> signatures_fail;
+    std::optional<std::size_t> asked_before_signatures;  ///< blobs; nullopt: nobody asked for signatures
     std::size_t chunk = 16384;
     std::uint64_t delivered = 0;
     std::vector<LayerRole> asked;

@@ -26,6 +26,7 @@ Record full_record() {
     record.rolled_back = RolledBack{.configured = "550-open", .from = pair("900.1.2"), .to = pair()};
     record.history = {{std::chrono::seconds{1'800'000'000}, "install", pair(), "installed", "from a registry"},
                       {std::chrono::seconds{1'800'000'001}, "prune", {}, "removed", ""}};
+    record.serials = {{"registry.example/overdrive:4081.2.1-900.1.0", 7}, {"other.example/x:t", 0}};
     record.owned = {{"/etc/systemd/system/nvidia.service", "file", std::string(64, 'a')},
                     {"/opt/bin/nvidia-smi", "link", std::string(64, 'b')}};
     return record;
@@ -106,6 +107,7 @@ TEST(Record, ReadsWhatTheProgramBeforeWrote) {
     EXPECT_EQ(record.attempts, (std::vector<Attempt>{{pair("900.1.2"), "boot-1", "module-load: refused", 0}}));
     EXPECT_TRUE(record.history.empty());
     EXPECT_EQ(record.rolled_back, std::nullopt);
+    EXPECT_TRUE(record.serials.empty());
 }
 
 TEST(Record, CanBeReadByTheProgramBefore) {
@@ -157,6 +159,28 @@ TEST(Generation, ComesBackAsItWas) {
     EXPECT_EQ(back.pair, info.pair);
     ASSERT_NE(back.layer(LayerRole::user_space), nullptr);
     EXPECT_EQ(back.layer(LayerRole::modules), nullptr);
+}
+
+TEST(Generation, RemembersWhoVouchedAndOfAnOldOneThatIsNotKnown) {
+    GenerationInfo info{.pair = pair(),
+                        .kernel_release = "6.1.0-1-test",
+                        .manifest_digest = {},
+                        .reference = "image",
+                        .driver_json_digest = Digest::from_hex(std::string(64, '2')),
+                        .installed_at = std::chrono::seconds{1},
+                        .size_bytes = 1,
+                        .layers = {}};
+    for (const Vouching& vouching :
+         {Vouching{.kind = Vouching::Kind::manifest, .keys = {"/a.pub", "/b.pub"}, .serial = 7, .serial_of = "r/x:t"},
+          Vouching{.kind = Vouching::Kind::driver_json, .keys = {"/a.pub"}}, Vouching{}}) {
+        info.vouching = vouching;
+        EXPECT_EQ(parse_generation(to_json(info), "x.json").vouching, vouching);
+    }
+    auto old = nlohmann::json::parse(to_json(info));
+    old.erase("trust");
+    EXPECT_EQ(parse_generation(old.dump(), "x.json").vouching, std::nullopt);
+    old["trust"] = {{"kind", "rumour"}, {"signed_by", nlohmann::json::array()}};
+    EXPECT_THROW(static_cast<void>(parse_generation(old.dump(), "x.json")), Error);
 }
 
 TEST(Generation, RefusesAPairThatIsNone) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "model/config.hpp"
 #include "support/error.hpp"
 #include "support/temporary_root.hpp"
 #include "unit/trust/test_keys.hpp"
@@ -12,6 +14,7 @@
 namespace overdrive {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr std::string_view kDriverJson = "{\"driver\": \"550.163.01\"}\n";
@@ -27,7 +30,13 @@ protected:
 
     TrustResult check(const std::optional<std::string>& signature) {
         const Root root{host_.path()};
-        return check_trust(config_, load_trusted_keys(config_, root), kDriverJson, signature);
+        return check_trust(policy_, load_trusted_keys(policy_.keys, root), kDriverJson, signature, {});
+    }
+
+    std::vector<std::string> signers(const std::string& signature) {
+        const Vouching vouching = check(signature).vouching;
+        EXPECT_EQ(vouching.kind, Vouching::Kind::driver_json);
+        return vouching.keys;
     }
 
     Error refusal(const std::optional<std::string>& signature) {
@@ -44,28 +53,28 @@ protected:
     TemporaryRoot host_;
     TestKey first_ = make_test_key("ED25519");
     TestKey second_ = make_test_key("P-256");
-    Config config_;
+    TrustPolicy policy_;
 };
 
 TEST_F(Trust, NamesTheKeyThatVouches) {
-    config_.trust.keys = {kFirst, kSecond};
-    EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, kFirst);
-    EXPECT_EQ(check(sign(kDriverJson, second_.private_pem)).signed_by, kSecond);
+    policy_.keys = {kFirst, kSecond};
+    EXPECT_THAT(signers(sign(kDriverJson, first_.private_pem)), ElementsAre(kFirst));
+    EXPECT_THAT(signers(sign(kDriverJson, second_.private_pem)), ElementsAre(kSecond));
 }
 
 TEST_F(Trust, RefusesASignatureByAKeyThatIsNotConfigured) {
-    config_.trust.keys = {kFirst};
+    policy_.keys = {kFirst};
     EXPECT_THAT(refusal(sign(kDriverJson, second_.private_pem)).what(),
                 HasSubstr("by no configured key (tried '/etc/overdrive/keys/first.pub')"));
 }
 
 TEST_F(Trust, RefusesASignatureOverOtherBytes) {
-    config_.trust.keys = {kFirst};
+    policy_.keys = {kFirst};
     EXPECT_THAT(refusal(sign("{}", first_.private_pem)).what(), HasSubstr("by no configured key"));
 }
 
 TEST_F(Trust, RefusesAnUnsignedArtifactWithTheLinesToAdd) {
-    config_.trust.keys = {kFirst};
+    policy_.keys = {kFirst};
     const Error error = refusal(std::nullopt);
     EXPECT_THAT(error.what(), HasSubstr("has no signature"));
     EXPECT_THAT(error.remedy(), HasSubstr("/etc/overdrive/config.toml"));
@@ -88,35 +97,82 @@ TEST_F(Trust, RefusesWhenNothingIsConfigured) {
 }
 
 TEST_F(Trust, AllowsUnsignedOnlyWhenItIsWrittenDownAndSaysWhy) {
-    config_.trust.allow_unsigned = true;
+    policy_.allow_unsigned = true;
     const TrustResult result = check(std::nullopt);
-    EXPECT_EQ(result.signed_by, std::nullopt);
+    EXPECT_EQ(result.vouching, Vouching{});
     EXPECT_THAT(result.reason, testing::AllOf(HasSubstr("allow-unsigned"), HasSubstr("has no signature")));
 }
 
 TEST_F(Trust, PrefersTheKeyOverTheAllowance) {
-    config_.trust.allow_unsigned = true;
-    config_.trust.keys = {kFirst};
-    EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, kFirst);
+    policy_.allow_unsigned = true;
+    policy_.keys = {kFirst};
+    EXPECT_THAT(signers(sign(kDriverJson, first_.private_pem)), ElementsAre(kFirst));
 }
 
 TEST_F(Trust, AKeyThatCannotBeUsedDoesNotKeepAnotherFromVouching) {
     host_.write("etc/overdrive/keys/private.pub", first_.private_pem);
-    config_.trust.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub", kSecond};
-    EXPECT_EQ(check(sign(kDriverJson, second_.private_pem)).signed_by, kSecond);
+    policy_.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub", kSecond};
+    EXPECT_THAT(signers(sign(kDriverJson, second_.private_pem)), ElementsAre(kSecond));
 }
 
 TEST_F(Trust, NamesEveryKeyThatCannotBeUsedWhenNoneVouches) {
     host_.write("etc/overdrive/keys/private.pub", first_.private_pem);
-    config_.trust.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub"};
+    policy_.keys = {"/etc/overdrive/keys/absent.pub", "/etc/overdrive/keys/private.pub"};
     EXPECT_THAT(refusal(sign(kDriverJson, second_.private_pem)).what(),
                 testing::AllOf(HasSubstr("'/etc/overdrive/keys/absent.pub' does not exist"),
                                HasSubstr("'/etc/overdrive/keys/private.pub' is a private key")));
 }
 
 TEST_F(Trust, ReadsKeysInsideTheHostRootOnly) {
-    config_.trust.keys = {"../../../../../../etc/overdrive/keys/first.pub"};
-    EXPECT_EQ(check(sign(kDriverJson, first_.private_pem)).signed_by, config_.trust.keys.front());
+    policy_.keys = {"../../../../../../etc/overdrive/keys/first.pub"};
+    EXPECT_EQ(signers(sign(kDriverJson, first_.private_pem)), policy_.keys);
+}
+
+TEST_F(Trust, EveryLineIsASignatureAndAllThatCountAreNamed) {
+    policy_.keys = {kFirst, kSecond};
+    const std::string both =
+        sign(kDriverJson, second_.private_pem) + "\n\n" + sign(kDriverJson, first_.private_pem) + "\n";
+    EXPECT_THAT(signers(both), ElementsAre(kFirst, kSecond));
+    EXPECT_THAT(signers("damaged\n" + both), ElementsAre(kFirst, kSecond));
+}
+
+TEST_F(Trust, WhereAllKeysAreRequiredEachMustSign) {
+    policy_ = {.keys = {kFirst, kSecond}, .require_all = true};
+    const std::string first = sign(kDriverJson, first_.private_pem);
+    EXPECT_THAT(refusal(first).what(),
+                HasSubstr("not by '/etc/overdrive/keys/second.pub', and the policy requires all"));
+    EXPECT_THAT(refusal(first + "\n" + first).what(), HasSubstr("requires all"));
+    EXPECT_THAT(signers(first + "\n" + sign(kDriverJson, second_.private_pem)), ElementsAre(kFirst, kSecond));
+}
+
+TEST_F(Trust, WhereAllKeysAreRequiredOneThatCannotBeReadIsARefusal) {
+    policy_ = {.keys = {kFirst, "/etc/overdrive/keys/absent.pub"}, .require_all = true};
+    EXPECT_THAT(refusal(sign(kDriverJson, first_.private_pem)).what(), HasSubstr("absent.pub' does not exist"));
+    policy_.require_all = false;
+    EXPECT_THAT(signers(sign(kDriverJson, first_.private_pem)), ElementsAre(kFirst));
+}
+
+TEST_F(Trust, WithoutKeysAllOfNoneIsNotEnough) {
+    policy_.require_all = true;
+    EXPECT_THAT(refusal(sign(kDriverJson, first_.private_pem)).what(), HasSubstr("no usable key is configured"));
+}
+
+TEST_F(Trust, D5TenThousandLinesAreNotAllTried) {
+    policy_.keys = {kFirst};
+    std::string lines;
+    for (int i = 0; i < 10'000; ++i) lines += "AAAA\n";
+    EXPECT_THAT(refusal(lines + sign(kDriverJson, first_.private_pem)).what(), HasSubstr("by no configured key"));
+}
+
+TEST_F(Trust, TheLinesToAddAreThoseOfThePolicyThatApplies) {
+    policy_ = {.prefix = "registry.example/overdrive", .keys = {kFirst}};
+    const std::string remedy = refusal(std::nullopt).remedy();
+    const std::string lines = "[[trust.policy]]\nprefix = \"registry.example/overdrive\"\n";
+    EXPECT_THAT(remedy, HasSubstr(lines + "keys = [\"/etc/overdrive/keys/NAME.pub\"]\n"));
+    EXPECT_THAT(remedy, HasSubstr(lines + "allow-unsigned = true"));
+    Config config;
+    apply_config(config, lines + "allow-unsigned = true", "config.toml", Strictness::interactive);
+    EXPECT_TRUE(config.policy_for("registry.example/overdrive/x").allow_unsigned);
 }
 
 }  // namespace

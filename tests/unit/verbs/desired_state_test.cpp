@@ -92,5 +92,25 @@ TEST(DesiredStateTest, EveryKeyIsReadAndEveryWrongValueIsNamed) {
     }
 }
 
+TEST(DesiredStateTest, TheAllowanceOfTheCommandLineWinsOverEveryPolicy) {
+    const TemporaryRoot host;
+    host.write("etc/overdrive/config.toml",
+               "[trust]\nkeys = [\"/k.pub\"]\n[[trust.policy]]\nprefix = \"r.example\"\nkeys = [\"/k.pub\"]\n");
+    Overrides overrides;
+    EXPECT_FALSE(load_config(host.root(), overrides, Strictness::interactive).policy_for("r.example/x").allow_unsigned);
+    overrides.allow_unsigned = true;
+    const Config config = load_config(host.root(), overrides, Strictness::interactive);
+    EXPECT_TRUE(config.policy_for("r.example/x").allow_unsigned);
+    EXPECT_TRUE(config.policy_for("other.example/x").allow_unsigned);
+}
+
+TEST(DesiredStateTest, AFileThatCannotBeReadAtBootLetsNothingInByAllowance) {
+    const TemporaryRoot host;
+    host.write("etc/overdrive/config.toml", "[trust]\nallow-unsigned = true\n");
+    EXPECT_TRUE(load_config(host.root(), {}, Strictness::boot).policy_for("r.example/x").allow_unsigned);
+    host.write("etc/overdrive/config.toml.d/policy.toml", "[[trust.policy]\n");
+    EXPECT_FALSE(load_config(host.root(), {}, Strictness::boot).policy_for("r.example/x").allow_unsigned);
+}
+
 }  // namespace
 }  // namespace overdrive
