@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "builder-images/artifact/manifest_links.hpp"
 #include "builder-images/artifact/size_text.hpp"
 #include "model/json_reader.hpp"
 #include "support/release_with.hpp"
@@ -22,6 +23,7 @@ using nlohmann::ordered_json;
 using ArchiveReader = std::unique_ptr<archive, ReleaseWith<archive_read_free>>;
 
 constexpr std::uint64_t kMostDocument = 16U << 20U;
+constexpr std::uint64_t kMostModules = 2ULL << 30U;  ///< compressed; held in memory
 constexpr const char* kDriverJson = "driver/driver.json";
 constexpr const char* kSignature = "driver/driver.json.sig";
 
@@ -66,22 +68,43 @@ Documents documents_of(const std::string& layer) {
     return documents;
 }
 
-TaggedManifest choose(const OciLayout& layout, const LayoutReference& reference) {
-    std::vector<TaggedManifest> entries = layout.tags();
-    if (reference.tag) std::erase_if(entries, [&](const TaggedManifest& entry) { return entry.tag != *reference.tag; });
-    if (entries.size() == 1) return entries.front();
-    std::vector<std::string> tags;
-    for (const TaggedManifest& entry : layout.tags()) tags.push_back(entry.tag);
-    throw Error{Errc::bad_reference, fmt::format("'{}' has {} such images; its tags are: {}", layout.directory(),
-                                                 entries.size(), fmt::join(tags, ", "))};
+/// The manifest of the architecture that is asked for, or of the only one.
+RawManifest choose(ImageReader& place, const RawManifest& top, const std::optional<std::string>& architecture) {
+    const ManifestLinks links = links_of(top);
+    if (!links.is_index) return top;
+    std::vector<const IndexEntry*> found;
+    std::vector<std::string> names;
+    for (const IndexEntry& entry : links.manifests) {
+        if (entry.os != "linux") continue;  // attestations say "unknown"
+        names.push_back(entry.architecture);
+        if (!architecture || entry.architecture == *architecture) found.push_back(&entry);
+    }
+    if (found.size() != 1)
+        throw Error{architecture ? Errc::no_artifact : Errc::bad_reference,
+                    fmt::format("the image has {} architectures: {}", names.size(), fmt::join(names, ", "))}
+            .with_remedy("name one of them with --architecture");
+    auto manifest = place.manifest(found.front()->manifest.digest);
+    if (!manifest)
+        throw Error{Errc::incomplete_artifact, fmt::format("manifest {} is in the index, but it is not there",
+                                                           found.front()->manifest.digest.text())};
+    return std::move(*manifest);
+}
+
+std::string read_small(ImageReader& place, const BlobDescriptor& blob) {
+    if (blob.size > kMostDocument)
+        throw Error{Errc::bad_manifest, fmt::format("blob {} announces {} bytes; {} are allowed", blob.digest.text(),
+                                                    blob.size, kMostDocument)};
+    std::string bytes;
+    place.read_blob(blob, [&](std::string_view piece) { bytes += piece; });
+    return bytes;
 }
 
 BlobDescriptor descriptor_of(const JsonReader& reader) {
     return {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
 }
 
-/// Reads and checks every layer; the modules layer's bytes are kept in `modules`.
-std::vector<InspectedImage::Layer> read_layers(const OciLayout& layout, const JsonReader& manifest,
+/// Reads and checks the layers; the modules layer's bytes are kept in `modules`.
+std::vector<InspectedImage::Layer> read_layers(ImageReader& place, const JsonReader& manifest, bool every_blob,
                                                std::string& modules) {
     std::vector<InspectedImage::Layer> layers;
     for (const JsonReader& entry : manifest.objects("layers")) {
@@ -90,9 +113,13 @@ std::vector<InspectedImage::Layer> read_layers(const OciLayout& layout, const Js
         const std::string role =
             annotations ? annotations->optional_string("org.overdrive.layer").value_or("unknown") : "unknown";
         const bool wanted = role == to_string(LayerRole::modules);
-        layout.read(blob, [&](std::string_view piece) {
-            if (wanted) modules += piece;
-        });
+        if (wanted && blob.size > kMostModules)
+            throw Error{Errc::bad_manifest, fmt::format("the modules layer announces {} bytes", blob.size)};
+        if (wanted || every_blob) {
+            place.read_blob(blob, [&](std::string_view piece) {
+                if (wanted) modules += piece;
+            });
+        }
         layers.push_back({role, blob.digest, blob.size});
     }
     return layers;
@@ -100,25 +127,23 @@ std::vector<InspectedImage::Layer> read_layers(const OciLayout& layout, const Js
 
 }  // namespace
 
-InspectedImage inspect(const LayoutReference& reference) {
-    const OciLayout layout = OciLayout::open(reference.directory);
-    const TaggedManifest entry = choose(layout, reference);
-    const std::string text = layout.read_bytes(entry.manifest, kMostDocument);
-    const JsonReader manifest = JsonReader::parse(text, "manifest", Errc::bad_manifest);
-    const BlobDescriptor config_blob = descriptor_of(manifest.object("config"));
-    const JsonReader config =
-        JsonReader::parse(layout.read_bytes(config_blob, kMostDocument), "image config", Errc::bad_manifest);
+InspectedImage inspect(ImageReader& place, const RawManifest& top, const InspectOptions& options) {
+    const RawManifest chosen = choose(place, top, options.architecture);
+    const JsonReader manifest = JsonReader::parse(chosen.bytes, "manifest", Errc::bad_manifest);
+    const JsonReader config = JsonReader::parse(read_small(place, descriptor_of(manifest.object("config"))),
+                                                "image config", Errc::bad_manifest);
     std::string modules;
-    std::vector<InspectedImage::Layer> layers = read_layers(layout, manifest, modules);
+    std::vector<InspectedImage::Layer> layers = read_layers(place, manifest, options.every_blob, modules);
     const Documents documents = documents_of(modules);
-    InspectedImage image{.tag = entry.tag,
+    InspectedImage image{.tag = options.tag,
                          .architecture = config.string("architecture"),
-                         .manifest = entry.manifest.digest,
+                         .manifest = chosen.digest,
                          .layers = std::move(layers),
                          .driver = DriverManifest::parse(documents.driver_json),
                          .driver_json = Digest::from_hex(sha256_hex(documents.driver_json)),
                          .is_signed = !documents.signature.empty(),
-                         .labels = config.object("config").string_map("Labels")};
+                         .labels = config.object("config").string_map("Labels"),
+                         .every_blob = options.every_blob};
     if (manifest.string_map("annotations")["org.overdrive.driver-json-digest"] != image.driver_json.text())
         throw Error{Errc::digest_mismatch, "the manifest's annotation names another driver.json than the layer holds"};
     return image;
@@ -158,6 +183,7 @@ std::string to_json(const InspectedImage& image) {
                                 {"labels", image.labels},
                                 {"driver_json_digest", image.driver_json.text()},
                                 {"signed", image.is_signed},
+                                {"every_blob_read", image.every_blob},
                                 {"driver_json", driver}};
     return document.dump(2) + "\n";
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "builder-images/artifact/index_merge.hpp"
 #include "builder-images/artifact/source_tree.hpp"
 #include "model/json_reader.hpp"
 #include "support/sha256.hpp"
@@ -20,11 +21,9 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kMarker = "oci-layout";
-constexpr const char* kMarkerText = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr const char* kIndex = "index.json";
 constexpr std::uint64_t kMostIndexBytes = 4U << 20U;
 constexpr const char* kBlobs = "blobs/sha256";
-constexpr const char* kRefName = "org.opencontainers.image.ref.name";
 
 std::string blob_path(const Digest& digest) { return fmt::format("{}/{}", kBlobs, digest.hex()); }
 
@@ -52,12 +51,25 @@ public:
 
     BlobDescriptor keep(std::string media_type) {
         BlobDescriptor blob{std::move(media_type), Digest::from_hex(hash_.finish()), size_, {}};
-        root_.rename(path_, blob_path(blob.digest));
-        kept_ = true;
+        publish(blob.digest);
         return blob;
     }
 
+    void keep_expected(const BlobDescriptor& blob) {
+        const Digest digest = Digest::from_hex(hash_.finish());
+        if (digest != blob.digest || size_ != blob.size) {
+            throw Error{Errc::digest_mismatch, fmt::format("blob {} came with {} of its {} bytes and hashes to {}",
+                                                           blob.digest.text(), size_, blob.size, digest.text())};
+        }
+        publish(digest);
+    }
+
 private:
+    void publish(const Digest& digest) {
+        root_.rename(path_, blob_path(digest));
+        kept_ = true;
+    }
+
     const Root& root_;
     std::string path_;
     UniqueFd file_;
@@ -70,16 +82,6 @@ ordered_json blob_json(const BlobDescriptor& blob) {
     return {{"mediaType", blob.media_type}, {"digest", blob.digest.text()}, {"size", blob.size}};
 }
 
-ordered_json platform_json(const TaggedManifest& entry) {
-    ordered_json json = blob_json(entry.manifest);
-    json["platform"] = {{"architecture", entry.architecture}, {"os", "linux"}};
-    return json;
-}
-
-std::string index_text(const ordered_json& manifests) {
-    return ordered_json{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", manifests}}.dump();
-}
-
 BlobDescriptor parse_blob(const JsonReader& reader) {
     return {reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
 }
@@ -89,6 +91,41 @@ TaggedManifest parse_entry(const JsonReader& reader, const std::string& tag) {
     if (const auto platform = reader.optional_object("platform"))
         entry.architecture = platform->optional_string("architecture").value_or("");
     return entry;
+}
+
+/// The entries of index.json as they are written; an empty array when there is none.
+ordered_json read_entries(const Root& root, const std::string& path) {
+    const auto text = root.read_file(path, kMostIndexBytes);
+    if (!text) return ordered_json::array();
+    // Seen as a well-formed document first: no member twice, no endless nesting.
+    static_cast<void>(JsonReader::parse(*text, root.host_path(path), Errc::bad_manifest).objects("manifests"));
+    return ordered_json::parse(*text).at("manifests");
+}
+
+std::string tag_of_entry(const ordered_json& entry) {
+    const auto annotations = entry.find("annotations");
+    return annotations == entry.end() ? std::string{} : annotations->value(kRefNameAnnotation, "");
+}
+
+BlobDescriptor descriptor_in(const ordered_json& entry) {
+    return parse_blob(JsonReader::parse(entry.dump(), kIndex, Errc::bad_manifest));
+}
+
+std::string architecture_in(const ordered_json& entry) {
+    return parse_entry(JsonReader::parse(entry.dump(), kIndex, Errc::bad_manifest), "").architecture;
+}
+
+/// Replaces the entries of `tag` with one for `top`; entries stay sorted by their tags.
+void put_entry(ordered_json& entries, const std::string& tag, const BlobDescriptor& top) {
+    ordered_json kept = ordered_json::array();
+    for (const ordered_json& entry : entries)
+        if (tag_of_entry(entry) != tag) kept.push_back(entry);
+    ordered_json added = blob_json(top);
+    added["annotations"] = {{kRefNameAnnotation, tag}};
+    const auto after =
+        std::find_if(kept.begin(), kept.end(), [&](const ordered_json& entry) { return tag_of_entry(entry) > tag; });
+    kept.insert(after, added);
+    entries = std::move(kept);
 }
 
 /// Holds the layout's lock while index.json is read and replaced.
@@ -114,7 +151,7 @@ OciLayout OciLayout::create(const std::string& directory) {
             .with_remedy("give --output a directory that does not exist yet, or an OCI layout to add to");
     }
     root.make_directories(kBlobs);
-    if (!root.exists(kMarker)) root.write_file(kMarker, kMarkerText);
+    if (!root.exists(kMarker)) root.write_file(kMarker, kLayoutMarker);
     return open(directory);
 }
 
@@ -180,7 +217,7 @@ std::vector<TaggedManifest> OciLayout::tags() const {
     std::vector<TaggedManifest> entries;
     for (const JsonReader& outer : index.objects("manifests")) {
         const auto annotations = outer.optional_object("annotations");
-        const std::string tag = annotations ? annotations->optional_string(kRefName).value_or("") : "";
+        const std::string tag = annotations ? annotations->optional_string(kRefNameAnnotation).value_or("") : "";
         const BlobDescriptor blob = parse_blob(outer);
         if (blob.media_type != kIndexType) {
             entries.push_back(parse_entry(outer, tag));
@@ -193,48 +230,44 @@ std::vector<TaggedManifest> OciLayout::tags() const {
     return entries;
 }
 
+bool OciLayout::has(const BlobDescriptor& blob) const {
+    const auto status = root_.status(blob_path(blob.digest));
+    return status && static_cast<std::uint64_t>(status->st_size) == blob.size;
+}
+
+void OciLayout::add_expected(const BlobDescriptor& blob, const std::function<void(const Sink&)>& produce) {
+    IncomingBlob incoming{root_};
+    produce([&](std::string_view bytes) { incoming.write(bytes); });
+    incoming.keep_expected(blob);
+}
+
 void OciLayout::tag(const TaggedManifest& entry) {
     const UniqueFd held = lock(root_);
-    std::vector<TaggedManifest> entries = tags();
-    std::erase_if(entries, [&](const TaggedManifest& other) {
-        return other.tag == entry.tag && other.architecture == entry.architecture;
-    });
-    entries.push_back(entry);
-    std::sort(entries.begin(), entries.end(), [](const TaggedManifest& a, const TaggedManifest& b) {
-        return std::tie(a.tag, a.architecture) < std::tie(b.tag, b.architecture);
-    });
-    std::map<std::string, ordered_json> by_tag;
-    for (const TaggedManifest& each : entries) by_tag[each.tag].push_back(platform_json(each));
-    ordered_json manifests = ordered_json::array();
-    for (const auto& [tag, inner] : by_tag) {
-        ordered_json outer = blob_json(add_bytes(kIndexType, index_text(inner)));
-        outer["annotations"] = {{kRefName, tag}};
-        manifests.push_back(outer);
+    ordered_json entries = read_entries(root_, kIndex);
+    const RawManifest ours = index_around(entry.manifest, "linux", entry.architecture);
+    std::optional<RawManifest> theirs;
+    for (const ordered_json& there : entries) {
+        if (tag_of_entry(there) != entry.tag) continue;
+        const BlobDescriptor top = descriptor_in(there);
+        if (top.media_type == kIndexType) {
+            theirs = RawManifest{read_bytes(top, kMostIndexBytes), top.media_type, top.digest};
+        } else {
+            theirs = index_around(top, "linux", architecture_in(there));
+        }
     }
-    root_.write_file(kIndex, index_text(manifests));
+    const RawManifest merged = merge_index(ours, theirs);
+    put_entry(entries, entry.tag, add_bytes(kIndexType, merged.bytes));
+    root_.write_file(kIndex, index_document(entries));
 }
 
-LayoutReference LayoutReference::parse(std::string_view text) {
-    constexpr std::string_view kPrefix = "oci:";
-    const std::string example = "; it must be oci:DIR or oci:DIR:TAG";
-    if (!text.starts_with(kPrefix) || text.size() == kPrefix.size())
-        throw Error{Errc::bad_reference, fmt::format("'{}' names no OCI layout{}", text, example)};
-    text.remove_prefix(kPrefix.size());
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos || text.find('/', colon) != std::string_view::npos)
-        return {std::string{text}, std::nullopt};
-    const std::string_view tag = text.substr(colon + 1);
-    if (colon == 0 || !is_valid_tag(tag))
-        throw Error{Errc::bad_reference, fmt::format("'{}' is not a tag{}", tag, example)};
-    return {std::string{text.substr(0, colon)}, std::string{tag}};
-}
-
-bool is_valid_tag(std::string_view tag) noexcept {
-    const auto word = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    };
-    return !tag.empty() && tag.size() <= 128 && word(tag.front()) &&
-           std::all_of(tag.begin(), tag.end(), [&](char c) { return word(c) || c == '.' || c == '-'; });
+bool OciLayout::point(const std::string& tag, const BlobDescriptor& top) {
+    const UniqueFd held = lock(root_);
+    ordered_json entries = read_entries(root_, kIndex);
+    const ordered_json before = entries;
+    put_entry(entries, tag, top);
+    if (entries == before) return false;
+    root_.write_file(kIndex, index_document(entries));
+    return true;
 }
 
 }  // namespace overdrive

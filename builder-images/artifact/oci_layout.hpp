@@ -18,6 +18,11 @@ inline constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+js
 inline constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
 inline constexpr const char* kLayerType = "application/vnd.oci.image.layer.v1.tar+zstd";
 
+/// The content of the file that makes a directory an OCI layout.
+inline constexpr const char* kLayoutMarker = R"({"imageLayoutVersion":"1.0.0"})";
+/// The annotation of an entry of index.json that holds its tag.
+inline constexpr const char* kRefNameAnnotation = "org.opencontainers.image.ref.name";
+
 /// A blob as a manifest or an index names it.
 /// @see OCI image-spec descriptor.md
 struct BlobDescriptor {
@@ -58,8 +63,17 @@ public:
     /// The same into memory. @throws Error bad_manifest when it is larger than `most`
     [[nodiscard]] std::string read_bytes(const BlobDescriptor& blob, std::uint64_t most) const;
 
-    /// Names a manifest; replaces the entry of the same tag and architecture. Concurrent calls wait for each other.
+    /// Whether the layout has a blob of this digest and size; its bytes are not looked at.
+    [[nodiscard]] bool has(const BlobDescriptor& blob) const;
+    /// As `add`, and the blob gets its name only when it has this digest and size. @throws Error digest_mismatch
+    void add_expected(const BlobDescriptor& blob, const std::function<void(const Sink&)>& produce);
+
+    /// Names a manifest; replaces the entry of the same tag and architecture and leaves all others as they are, byte
+    /// for byte. Concurrent calls wait for each other.
     void tag(const TaggedManifest& entry);
+    /// Points a tag at a manifest or an index as it is, replacing what it pointed at.
+    /// @return whether that changed anything
+    bool point(const std::string& tag, const BlobDescriptor& top);
     [[nodiscard]] std::vector<TaggedManifest> tags() const;
 
     [[nodiscard]] const std::string& directory() const noexcept { return root_.path(); }
@@ -68,16 +82,5 @@ private:
     explicit OciLayout(Root root) : root_{std::move(root)} {}
     Root root_;
 };
-
-/// `oci:DIR` or `oci:DIR:TAG`.
-struct LayoutReference {
-    /// @throws Error bad_reference
-    [[nodiscard]] static LayoutReference parse(std::string_view text);
-    std::string directory;
-    std::optional<std::string> tag;
-};
-
-/// Whether `tag` follows the distribution-spec's grammar.
-[[nodiscard]] bool is_valid_tag(std::string_view tag) noexcept;
 
 }  // namespace overdrive

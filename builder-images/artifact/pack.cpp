@@ -13,6 +13,7 @@
 #include "builder-images/artifact/layer_cache.hpp"
 #include "builder-images/artifact/size_text.hpp"
 #include "model/pair.hpp"
+#include "registry/image_reference.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 #include "trust/signature.hpp"
@@ -117,7 +118,7 @@ private:
             throw Error{Errc::bad_manifest, fmt::format("describe.json is for {}, --architecture {} means {}",
                                                         manifest_.architecture, options_.architecture, machine)};
         }
-        if (options_.tag && !is_valid_tag(*options_.tag))
+        if (options_.tag && !is_tag(*options_.tag))
             throw Error{Errc::usage, fmt::format("--tag '{}' is not a tag: letters, digits and '_.-', at most 128, "
                                                  "not beginning with '.' or '-'",
                                                  *options_.tag)};

@@ -11,6 +11,7 @@
 #include "store/space.hpp"
 #include "support/error.hpp"
 #include "trust/signature.hpp"
+#include "unit/artifact/inspect_layout.hpp"
 #include "unit/artifact/small_driver.hpp"
 #include "unit/trust/test_keys.hpp"
 
@@ -21,7 +22,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 InspectedImage inspected(const SmallDriver& driver, const std::string& layout = "layout") {
-    return inspect({driver.at(layout).string(), std::nullopt});
+    return inspect_layout(driver.at(layout));
 }
 
 TEST(Pack, TwiceGivesTheSameImage) {

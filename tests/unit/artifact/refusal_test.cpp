@@ -9,6 +9,7 @@
 #include "builder-images/artifact/inspect.hpp"
 #include "builder-images/artifact/pack.hpp"
 #include "support/error.hpp"
+#include "unit/artifact/inspect_layout.hpp"
 #include "unit/artifact/small_driver.hpp"
 
 namespace overdrive {
@@ -171,7 +172,7 @@ TEST_F(Refusal, OfAKeyThatCannotSign) {
 /// Inspecting must fail with this reason.
 void expect_damage(const SmallDriver& driver, std::string_view reason) {
     try {
-        static_cast<void>(inspect({driver.at("layout").string(), std::nullopt}));
+        static_cast<void>(inspect_layout(driver.at("layout")));
         ADD_FAILURE() << "it was accepted";
     } catch (const Error& error) {
         EXPECT_EQ(reason_code(error.code()), reason) << error.what();
@@ -204,29 +205,7 @@ TEST(Inspect, NoticesATruncatedAndAMissingBlob) {
     std::filesystem::resize_file(blob, packed.user_space.blob.size - 1);
     expect_damage(driver, "truncated");
     std::filesystem::remove(blob);
-    expect_damage(driver, "truncated");
-}
-
-TEST(Inspect, NamesTheTagsWhenTheOneAskedForIsNotThere) {
-    const SmallDriver driver;
-    static_cast<void>(driver.pack());
-    try {
-        static_cast<void>(inspect({driver.at("layout").string(), "other"}));
-        ADD_FAILURE() << "found";
-    } catch (const Error& error) {
-        EXPECT_EQ(error.code(), Errc::bad_reference);
-        EXPECT_THAT(error.what(), HasSubstr("12-6.1.0-1-test-900.1.0"));
-    }
-}
-
-TEST(LayoutReferenceText, IsDirectoryAndTag) {
-    EXPECT_EQ(LayoutReference::parse("oci:a/b").directory, "a/b");
-    EXPECT_EQ(LayoutReference::parse("oci:a/b").tag, std::nullopt);
-    EXPECT_EQ(LayoutReference::parse("oci:a:1/b").directory, "a:1/b");
-    EXPECT_EQ(LayoutReference::parse("oci:/a/b:t-1").directory, "/a/b");
-    EXPECT_EQ(LayoutReference::parse("oci:/a/b:t-1").tag, "t-1");
-    for (const char* bad : {"", "oci:", "a/b", "docker://a", "oci::t", "oci:a:", "oci:a:-t"})
-        EXPECT_THROW(static_cast<void>(LayoutReference::parse(bad)), Error) << bad;
+    expect_damage(driver, "incomplete-artifact");
 }
 
 }  // namespace

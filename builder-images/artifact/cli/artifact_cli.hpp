@@ -1,0 +1,16 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "builder-images/artifact/cli/artifact_services.hpp"
+
+namespace overdrive {
+
+/// Each adds its verbs to the command line.
+void add_packing_verbs(CLI::App& app, Chosen& chosen);  ///< pack, driver-json
+void add_moving_verbs(CLI::App& app, Chosen& chosen);   ///< push, copy
+void add_looking_verbs(CLI::App& app, Chosen& chosen);  ///< inspect, list
+void add_tag_verb(CLI::App& app, Chosen& chosen);       ///< tag
+void add_signing_verbs(CLI::App& app, Chosen& chosen);  ///< sign, verify
+
+}  // namespace overdrive
