@@ -84,7 +84,7 @@ std::vector<std::string> readopt_damaged(Store& store, std::chrono::seconds now)
     const std::string directory = store.state_path("generations");
     for (const std::string& name : store.root().list(directory)) {
         const auto pair = pair_of(name);
-        if (!pair || !is_damaged(store.root(), directory + "/" + name, name)) continue;
+        if (!pair || !is_damaged(store.root(), fmt::format("{}/{}", directory, name), name)) continue;
         try {
             readopt(store, *pair, now);
             done.push_back(fmt::format("wrote the damaged commit record of {} anew", pair->path()));

@@ -109,7 +109,7 @@ def configure(node: Node, registry: Registry, driver: str, public_key: Path) -> 
         f'driver = "{driver}"\n'
         f'sources = ["docker://{registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
         '[trust]\nkeys = ["/etc/overdrive/keys/demo.pub"]\n'
-        f'[registry]\ninsecure = ["{registry.in_node}"]\n'
+        f'[registry]\ninsecure = ["{registry.in_node}"]\nboot-jitter = 0\n'
         "END"
     )
 

@@ -59,7 +59,7 @@ class InstallTest(NodeTestCase):
             f'driver = "900.1.0"\nkubelet-wait = {KUBELET_WAIT}\n'
             f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
             '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
-            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nEND'
+            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nboot-jitter = 0\nEND'
         )
         cls.image = cls.artifacts.image(cls.older, "900.1.0")
         cls.node.check(f"podman pull -q --tls-verify=false {cls.image}", timeout=900)
