@@ -92,7 +92,7 @@ public:
             if (trusted_.keys[i].key.verifies(signature.payload, signature.base64)) by.push_back(i);
         }
         if (by.empty()) {
-            ++reasons_["by no configured key"];
+            ++reasons_[missing_keys(policy_, trusted_, std::vector<bool>(trusted_.keys.size(), false))];
             return;
         }
         try {
@@ -136,8 +136,9 @@ private:
     [[nodiscard]] std::string why_not(std::size_t heard) const {
         if (heard == 0) return "the image has no signature at its source";
         const bool some = std::find(vouched_.begin(), vouched_.end(), true) != vouched_.end();
-        std::string why = some ? "the image is signed " + missing_keys(policy_, trusted_, vouched_)
-                               : fmt::format("none of the image's {} signatures counts", heard);
+        std::string why = some         ? "the image is signed " + missing_keys(policy_, trusted_, vouched_)
+                          : heard == 1 ? "the image's signature does not count"
+                                       : fmt::format("none of the image's {} signatures counts", heard);
         std::size_t told = 0;
         for (const auto& [reason, count] : reasons_) {
             if (++told > kMostReasons) {
