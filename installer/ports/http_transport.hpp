@@ -26,8 +26,6 @@ struct HttpBody {
     std::function<std::string_view(std::size_t most)> next;
 };
 
-struct HttpResponse;
-
 /// One request.
 struct HttpRequest {
     std::string method = "GET";  ///< GET and HEAD; with overdrive-artifact also POST, PUT, PATCH
@@ -38,8 +36,6 @@ struct HttpRequest {
     TlsFiles tls{};                  ///< for the host of `url`; a redirect to another host does without
     bool plain_http = false;         ///< plain http may be spoken to the host of `url`, besides loopback addresses
     std::optional<HttpBody> body{};  ///< what is sent
-    /// Called once with status and headers of a 2xx answer, before its body goes anywhere. May throw, as a sink.
-    std::function<void(const HttpResponse& head)> on_head{};
 };
 
 /// What came back; 4xx and 5xx are answers, not errors.

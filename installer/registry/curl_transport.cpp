@@ -136,8 +136,7 @@ void configure(CURL* handle, const CurlSettings& settings, const HttpRequest& re
     set_option(handle, CURLOPT_LOW_SPEED_LIMIT, kSlowest);
     set_option(handle, CURLOPT_LOW_SPEED_TIME, request.body ? std::max(stall, kPatienceWithUploads) : stall);
     set_option(handle, CURLOPT_NOSIGNAL, 1L);
-    // Refused while libcurl 7.88 still has the buffer of a request that ended before it had a connection.
-    static_cast<void>(curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer));  // NOLINT(*-vararg)
+    set_option(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer);
     set_option(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     set_option(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     set_method(handle, request);
@@ -243,7 +242,7 @@ std::string CurlTransport::redirect_target(const HttpRequest& request, const std
                                                    "redirected to, or plain http where it is allowed",
                                                    shown_url(to))};
     }
-    if (is_link_address(there->host) || (is_local_address(there->host) && !is_local_address(here.host))) {
+    if (is_local_address(there->host) && !is_local_address(here.host)) {
         throw Error{Errc::unreachable, fmt::format("it redirects to '{}', which is refused: it is an address of this "
                                                    "machine or of its link",
                                                    shown_url(to))};
