@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "tests/proof"), str(Path(__file__).resolve().parent)]
 
+import moved_clock  # noqa: E402
 import proof_host as proof  # noqa: E402
 from oracle import Oracle, Target  # noqa: E402
 from proof_host import Ended, pair, say  # noqa: E402
@@ -33,35 +34,6 @@ LARGE_BYTES = 8 << 20
 HUGE_BYTES = 300 << 20
 MOST_MEMORY = 64 << 20
 TWENTY_YEARS = 20 * 365 * 86400
-
-# The clocks of a program, moved by variables: seconds added to the wall clock, and a factor of the time since it began.
-CLOCK_LIBRARY = r"""
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-static double at(struct timespec t) { return (double)t.tv_sec + (double)t.tv_nsec / 1e9; }
-int clock_gettime(clockid_t id, struct timespec *out) {
-    static double begun;
-    struct timespec now;
-    const char *text;
-    if (syscall(SYS_clock_gettime, id, out) != 0) return -1;
-    if (id == CLOCK_REALTIME) {
-        syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-        if (begun == 0) begun = at(now);
-        if ((text = getenv("CLOCK_SET_TO"))) out->tv_sec = atol(text) + (time_t)(at(now) - begun);
-        if ((text = getenv("CLOCK_JUMPS_BACK")) && at(now) - begun > 1) out->tv_sec -= atol(text);
-    }
-    if (id == CLOCK_MONOTONIC && (text = getenv("CLOCK_RUNS"))) {
-        if (begun == 0) begun = at(*out);
-        double moved = begun + (at(*out) - begun) * atof(text);
-        out->tv_sec = (time_t)moved;
-        out->tv_nsec = (long)((moved - (double)out->tv_sec) * 1e9);
-    }
-    return 0;
-}
-"""
 
 
 class HostFaultsTest(unittest.TestCase):
@@ -171,11 +143,10 @@ class ClocksTest(HostFaultsTest):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.library = cls.work / "clock.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", cls.library, "-x", "c", "-"], input=CLOCK_LIBRARY, text=True, check=True)
+        cls.library = moved_clock.library(cls.work)
 
     def with_clock(self, **clock: object) -> dict[str, str]:
-        return {**os.environ, "LD_PRELOAD": str(self.library), **{name: str(value) for name, value in clock.items()}}
+        return {**os.environ, **moved_clock.moved(self.library, **clock)}
 
     def installed_at(self) -> int:
         record = json.loads((self.node / "opt/nvidia/.overdrive/record.json").read_text())

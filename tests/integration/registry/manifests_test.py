@@ -16,13 +16,14 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from registry_case import DRIVER, REPOSITORY, TAG, RegistryCase, damage, layer, layout, main, programs, remove_shared  # noqa: E402
+from registry_case import DRIVER, REPOSITORY, TAG, RegistryCase, layer, main  # noqa: E402 - first: it says where the others are
+import damage  # noqa: E402
+from cli_case import layout, pack, programs, remove_shared  # noqa: E402
 from loopback_http import Reply  # noqa: E402
 from registry_faults import MANIFEST, always, both, endless, replaced  # noqa: E402
 from registry_faults import TAG as BY_TAG  # noqa: E402
 from registry_store import INDEX  # noqa: E402
 from registry_store import MANIFEST as MANIFEST_TYPE  # noqa: E402
-from cli_case import pack  # noqa: E402
 
 SHA512 = "sha512:" + "0" * 128
 MOST_MEMORY_MIB = 96  # the program's own needs; an answer of 100 MiB that were kept would not fit

@@ -19,9 +19,8 @@ sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "tests/integration/cli"), str(TOP / "tests/support")]
 
-import cli_case  # noqa: E402
 import damage  # noqa: E402
-from cli_case import OS_VERSION, CliTestCase, Host, Run, keys, layout, programs, remove_shared, say, shared  # noqa: E402
+from cli_case import OS_VERSION, CliTestCase, Host, Run, keys, layout, say, shared  # noqa: E402
 from loopback_http import Respond  # noqa: E402
 from registry_faults import FaultyRegistry  # noqa: E402
 from registry_store import RegistryStore  # noqa: E402
@@ -30,7 +29,7 @@ from standin_registry import RegistryApi  # noqa: E402
 REPOSITORY = "overdrive/nvidia-coreos"
 DRIVER = "900.1.0"
 TAG = f"{OS_VERSION}-{DRIVER}"
-HOSTS = ("registry.test", "mirror.test", "storage.test", "tokens.test", "foreign.test")
+HOSTS = ("registry.test", "tokens.registry.test", "mirror.test", "storage.test", "tokens.test", "foreign.test")
 # What one layer may cost one host: the request that broke off and its continuation, or one that starts again.
 MOST_REQUESTS_A_LAYER = 2
 QUICK = "[registry]\nconnect-timeout = 2\nstall-timeout = 1\npatience = 2\n"
@@ -43,7 +42,7 @@ def name_hosts() -> None:
     if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
         raise OSError(ctypes.get_errno(), "no mount namespace of its own")
     hosts = shared() / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost {' '.join(HOSTS)}\n")
+    hosts.write_text(f"127.0.0.1 localhost {' '.join(HOSTS)}\n::1 dual.test\n127.0.0.1 dual.test\n")
     say(["mount", "--bind", hosts, "/etc/hosts"])
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from registry_case import DRIVER, OS_VERSION, REPOSITORY, TAG, RegistryCase, damage, layer, layout, main, remove_shared  # noqa: E402
+from registry_case import DRIVER, REPOSITORY, TAG, RegistryCase, layer, main  # noqa: E402 - first: it says where the others are
+import damage  # noqa: E402
+from cli_case import OS_VERSION, layout, remove_shared  # noqa: E402
 from registry_faults import BLOB, MANIFEST, TAG_LIST, endless, flip, gzipped, sent_as, then  # noqa: E402
 from registry_faults import TAG as BY_TAG  # noqa: E402
 
