@@ -81,8 +81,9 @@ public:
     /// Streams a blob to `sink`, hashing as it goes. Nothing the sink did may take effect before this returns.
     /// @throws Error digest_mismatch, truncated, unreachable; what the sink threw
     virtual void read_blob(const LayerDescriptor& layer, const Sink& sink) = 0;
-    /// Tags to name as the nearest when there is none; bounded and best effort, never throws, may be empty.
-    [[nodiscard]] virtual std::vector<std::string> some_tags() noexcept = 0;
+    /// Tags that the source has, to find a branch's newest and to name what is near: bounded, may be empty.
+    /// @throws Error unreachable, login_refused, tls_refused, bad_manifest
+    [[nodiscard]] virtual std::vector<std::string> some_tags() = 0;
 };
 
 }  // namespace overdrive

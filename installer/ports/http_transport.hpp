@@ -26,6 +26,8 @@ struct HttpBody {
     std::function<std::string_view(std::size_t most)> next;
 };
 
+struct HttpResponse;
+
 /// One request.
 struct HttpRequest {
     std::string method = "GET";  ///< GET and HEAD; with overdrive-artifact also POST, PUT, PATCH
@@ -36,6 +38,8 @@ struct HttpRequest {
     TlsFiles tls{};                  ///< for the host of `url`; a redirect to another host does without
     bool plain_http = false;         ///< plain http may be spoken to the host of `url`, besides loopback addresses
     std::optional<HttpBody> body{};  ///< what is sent
+    /// Called once with status and headers of a 2xx answer, before its body goes anywhere. May throw, as a sink.
+    std::function<void(const HttpResponse& head)> on_head{};
 };
 
 /// What came back; 4xx and 5xx are answers, not errors.
@@ -44,6 +48,9 @@ struct HttpResponse {
     std::map<std::string, std::string> headers;  ///< names in lower case; repeated ones joined by `, `
     std::string body;                            ///< empty when a sink took it
     std::string url{};  ///< that answered, when redirects led to another one than was asked for; else empty
+    /// Why the redirect that this answer is was not followed (`it redirects to 'file:///etc/passwd', which is
+    /// refused`); empty when it is none. Asking again does not help.
+    std::string refused_redirect{};
 };
 
 /// HTTP as the registry client needs it.

@@ -83,6 +83,7 @@ void CurlExchange::take_header(std::string_view line) {
         response_.status = 0;
         return;
     }
+    if (trimmed(line).empty() && succeeded()) return tell_head();
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return;
     header_bytes_ += line.size();
@@ -94,6 +95,12 @@ void CurlExchange::take_header(std::string_view line) {
     const auto [place, is_new] =
         response_.headers.try_emplace(lower_case(trimmed(line.substr(0, colon))), std::string{value});
     if (!is_new) place->second += fmt::format(", {}", value);
+}
+
+void CurlExchange::tell_head() {
+    if (told_head_ || !request_.on_head) return;
+    told_head_ = true;
+    request_.on_head(response_);
 }
 
 void CurlExchange::take_body(std::string_view bytes) {
@@ -109,7 +116,7 @@ void CurlExchange::take_body(std::string_view bytes) {
         return;
     }
     if (received_ > request_.most_bytes) {
-        throw Error{Errc::unreachable,
+        throw Error{Errc::bad_manifest,
                     fmt::format("the answer is larger than the {} bytes that are allowed", request_.most_bytes)};
     }
     if (sink_)

@@ -48,6 +48,7 @@ private:
     }
     [[nodiscard]] bool succeeded();
     void take_header(std::string_view line);
+    void tell_head();
     void take_body(std::string_view bytes);
 
     CURL* handle_;
@@ -60,6 +61,7 @@ private:
     std::size_t header_bytes_ = 0;
     int header_lines_ = 0;
     bool had_enough_ = false;
+    bool told_head_ = false;
 };
 
 /// Sets one option of a handle. libcurl's interface is variadic; every option goes through here, so that none can be

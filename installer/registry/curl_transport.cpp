@@ -136,7 +136,8 @@ void configure(CURL* handle, const CurlSettings& settings, const HttpRequest& re
     set_option(handle, CURLOPT_LOW_SPEED_LIMIT, kSlowest);
     set_option(handle, CURLOPT_LOW_SPEED_TIME, request.body ? std::max(stall, kPatienceWithUploads) : stall);
     set_option(handle, CURLOPT_NOSIGNAL, 1L);
-    set_option(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer);
+    // Refused while libcurl 7.88 still has the buffer of a request that ended before it had a connection.
+    static_cast<void>(curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer));  // NOLINT(*-vararg)
     set_option(handle, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     set_option(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     set_method(handle, request);
@@ -179,15 +180,17 @@ HttpResponse CurlTransport::perform(const HttpRequest& request, const Sink& sink
                                 shown_url(request.url))};
     }
     std::string url = request.url;
-    for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
+    for (int redirects = 0;; ++redirects) {
         HttpResponse response = exchange_once(request, url, sink);
-        if (!is_redirect(response.status) || !is_redirected(request)) {
-            if (redirects > 0) response.url = url;
-            return response;
-        }
-        url = redirect_target(request, url);
+        if (redirects > 0) response.url = url;
+        if (!is_redirect(response.status) || !is_redirected(request)) return response;
+        const std::string target = redirect_target(url);
+        response.refused_redirect = redirects == kMostRedirects
+                                        ? fmt::format("it redirects more than {} times", kMostRedirects)
+                                        : why_not_follow(request, url, target);
+        if (!response.refused_redirect.empty()) return response;
+        url = target;
     }
-    throw Error{Errc::unreachable, fmt::format("it redirects more than {} times", kMostRedirects)};
 }
 
 bool CurlTransport::may_speak_plainly(const HttpRequest& request, const std::string& url) const {
@@ -227,27 +230,30 @@ HttpResponse CurlTransport::exchange_once(const HttpRequest& request, const std:
     return std::move(exchange.response());
 }
 
-std::string CurlTransport::redirect_target(const HttpRequest& request, const std::string& from) const {
+std::string CurlTransport::redirect_target(const std::string& from) const {
     const char* target = nullptr;
     curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &target);  // NOLINT(*-vararg)
-    if (target == nullptr) throw Error{Errc::unreachable, "it answers with a redirect to nowhere"};
-    std::string to = target;
+    // Numbers that are an address come out as the address.
+    return target == nullptr ? std::string{} : resolve_url(from, target).value_or(target);
+}
+
+std::string CurlTransport::why_not_follow(const HttpRequest& request, const std::string& from,
+                                          const std::string& to) const {
+    if (to.empty()) return "it answers with a redirect to nowhere";
     const auto there = parse_url(to);
     const UrlParts here = require_url(from);
     const bool is_allowed_scheme =
         there && (there->scheme == "https" ||
                   (there->scheme == "http" && here.scheme == "http" && may_speak_plainly(request, to)));
+    std::string why;
     if (!is_allowed_scheme) {
-        throw Error{Errc::unreachable, fmt::format("it redirects to '{}', which is refused: only https may be "
-                                                   "redirected to, or plain http where it is allowed",
-                                                   shown_url(to))};
+        why = "only https may be redirected to, or plain http where it is allowed";
+    } else if (is_link_address(there->host) || (is_local_address(there->host) && !is_local_address(here.host))) {
+        why = "it is an address of this machine or of its link";
+    } else {
+        return {};
     }
-    if (is_local_address(there->host) && !is_local_address(here.host)) {
-        throw Error{Errc::unreachable, fmt::format("it redirects to '{}', which is refused: it is an address of this "
-                                                   "machine or of its link",
-                                                   shown_url(to))};
-    }
-    return to;
+    return fmt::format("it redirects to '{}', which is refused: {}", shown_url(to), why);
 }
 
 }  // namespace overdrive

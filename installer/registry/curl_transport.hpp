@@ -52,7 +52,10 @@ public:
 
 private:
     [[nodiscard]] HttpResponse exchange_once(const HttpRequest& request, const std::string& url, const Sink& sink);
-    [[nodiscard]] std::string redirect_target(const HttpRequest& request, const std::string& from) const;
+    [[nodiscard]] std::string redirect_target(const std::string& from) const;
+    /// Empty when it may be followed.
+    [[nodiscard]] std::string why_not_follow(const HttpRequest& request, const std::string& from,
+                                             const std::string& to) const;
     [[nodiscard]] bool may_speak_plainly(const HttpRequest& request, const std::string& url) const;
 
     CurlSettings settings_;

@@ -18,20 +18,23 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr long kOk = 200;
+constexpr long kBadRequest = 400;
 constexpr long kUnauthorized = 401;
 constexpr long kForbidden = 403;
 constexpr long kRequestTimeout = 408;
 constexpr long kTooManyRequests = 429;
 constexpr long kServerError = 500;
 constexpr long kNotImplemented = 501;
+constexpr long kVersionNotSupported = 505;
+constexpr long kInsufficientStorage = 507;
 constexpr milliseconds kSleepSlice{100};
 /// A token is not used in its last seconds: it has to arrive, too.
 constexpr seconds kTokenMargin{5};
 constexpr std::size_t kMostWords = 200;
 
 bool may_pass(long status) {
-    return status == kRequestTimeout || status == kTooManyRequests ||
-           (status >= kServerError && status < 600 && status != kNotImplemented);
+    if (status == kNotImplemented || status == kVersionNotSupported || status == kInsufficientStorage) return false;
+    return status == kRequestTimeout || status == kTooManyRequests || (status >= kServerError && status < 600);
 }
 
 std::string field(const HttpResponse& response, const std::string& name) {
@@ -70,9 +73,7 @@ Error gave_up(const std::string& host, const HttpResponse& response, std::option
     return {Errc::unreachable, fmt::format("{} answers with HTTP {}{}{}", host, response.status, wants, tried)};
 }
 
-}  // namespace
-
-Error refusal(const std::string& host, const HttpResponse& response) {
+Error refusal_of(const std::string& host, const HttpResponse& response) {
     const std::string words = registry_words(response);
     const std::string said = words.empty() ? std::string{} : fmt::format(": {}", words);
     if (response.status == kUnauthorized || response.status == kForbidden) {
@@ -80,6 +81,17 @@ Error refusal(const std::string& host, const HttpResponse& response) {
             .with_remedy(remedy_for_login(host));
     }
     return {Errc::unreachable, fmt::format("{} answers with HTTP {}{}", host, response.status, said)};
+}
+
+}  // namespace
+
+Error refusal(const Endpoint& endpoint, const HttpResponse& response) {
+    Error refused = refusal_of(endpoint.host, response);
+    if (response.status != kBadRequest || !endpoint.plain_http) return refused;
+    return std::move(refused).with_remedy(
+        fmt::format("if {} speaks https, make the directory /etc/containers/certs.d/{} and put its authority there as "
+                    "ca.crt",
+                    endpoint.host, endpoint.host));
 }
 
 /// One request that may be made several times.
@@ -129,6 +141,12 @@ HttpResponse RegistrySession::perform(const RegistryRequest& request, const Http
         if (request.body && sent) request.rewind();
         sent = true;
         http.body = request.body;
+        if (request.on_head) {
+            http.on_head = [&](const HttpResponse& head) {
+                took = true;
+                request.on_head(head);
+            };
+        }
         return transport_.perform(http, counting);
     };
     const auto may_be_repeated = [&] {
@@ -137,6 +155,9 @@ HttpResponse RegistrySession::perform(const RegistryRequest& request, const Http
     for (bool logged_in = false;; logged_in = true) {
         if (own) login = authorization(request);
         HttpResponse response = try_patiently({endpoint_.host, once, may_be_repeated});
+        if (!response.refused_redirect.empty()) {
+            throw Error{Errc::unreachable, fmt::format("{}: {}", endpoint_.host, response.refused_redirect)};
+        }
         if (response.status != kUnauthorized) return response;
         const std::string& answering = response.url.empty() ? url : response.url;
         if (!is_own(answering)) {
@@ -145,11 +166,11 @@ HttpResponse RegistrySession::perform(const RegistryRequest& request, const Http
                                                          endpoint_.host, shown_url(answering), endpoint_.host)};
         }
         if (logged_in) {
-            const Error refused = refusal(endpoint_.host, response);
+            const Error refused = refusal(endpoint_, response);
             throw Error{refused.code(), fmt::format("{}, {}", refused.what(), known_login())}.with_remedy(
                 refused.remedy());
         }
-        if (request.body && !request.rewind) throw refusal(endpoint_.host, response);
+        if (request.body && !request.rewind) throw refusal(endpoint_, response);
         answer_challenge(request, response);
     }
 }
@@ -168,7 +189,7 @@ HttpResponse RegistrySession::try_patiently(const Attempt& attempt) {
         } catch (const Error& error) {
             if (error.code() != Errc::unreachable && error.code() != Errc::truncated) throw;
             if (!attempt.may_be_repeated()) throw;
-            failure = Error{error.code(),
+            failure = Error{Errc::unreachable,
                             fmt::format("{}{}", error.what(), tries > 1 ? fmt::format(" (tried {} times)", tries) : "")}
                           .with_remedy(error.remedy());
         }
@@ -258,9 +279,15 @@ const RegistrySession::Token& RegistrySession::fetch_token(const RegistryRequest
         if (is_own(service.realm)) http.tls = endpoint_.tls;
         return transport_.perform(http, {});
     };
-    const HttpResponse response = try_patiently({host, once, [] { return true; }});
+    HttpResponse response;
+    try {
+        response = try_patiently({host, once, [] { return true; }});
+    } catch (const Error& error) {
+        if (error.code() != Errc::bad_manifest) throw;
+        throw Error{Errc::login_refused, fmt::format("the token service {}: {}", host, error.what())};
+    }
     if (response.status != kOk) {
-        const Error refused = refusal("the token service " + host, response);
+        const Error refused = refusal_of("the token service " + host, response);
         throw Error{response.status < kServerError ? Errc::login_refused : refused.code(),
                     fmt::format("{}, {}", refused.what(), known_login())}
             .with_remedy(remedy_for_login(endpoint_.host));

@@ -25,9 +25,11 @@ struct RegistryRequest {
         path;  ///< below `/v2/<repository>/`: `manifests/TAG`; or a whole URL that the registry gave (Location, Link)
     std::vector<std::string> headers{};  ///< `Name: value`, without Authorization
     std::uint64_t most_bytes = 0;        ///< as HttpRequest::most_bytes
-    std::optional<HttpBody> body{};      ///< a body cannot be sent twice unless `rewind` is there
-    std::function<void()> rewind{};      ///< begins `body` anew for another try
-    std::string actions = "pull";        ///< what a token is asked for: `pull`, `pull,push`
+    /// As HttpRequest::on_head. Once it was called the request is never tried again here.
+    std::function<void(const HttpResponse& head)> on_head{};
+    std::optional<HttpBody> body{};  ///< a body cannot be sent twice unless `rewind` is there
+    std::function<void()> rewind{};  ///< begins `body` anew for another try
+    std::string actions = "pull";    ///< what a token is asked for: `pull`, `pull,push`
     std::vector<std::string>
         also_pull_from{};  ///< other repositories that the token must reach (cross-repository mount)
     /// Sent anew after a 401 alone. A PATCH that broke off may have been taken in part: its sender asks how far it
@@ -36,7 +38,7 @@ struct RegistryRequest {
 };
 
 /// Requests to one repository at one endpoint: logs in where that is asked for, keeps the token and asks for another
-/// when it expires, and tries again, with patience, what may pass (no answer, 408, 429, 5xx but 501).
+/// when it expires, and tries again, with patience, what may pass (no answer, 408, 429, 5xx but 501, 505 and 507).
 ///
 /// The login goes to the endpoint itself (Basic) and to the token service that it names (`may_see_login` says to
 /// which), nowhere else: https only, except where plain http is allowed for the endpoint itself. A URL on another host,
@@ -101,6 +103,6 @@ private:
 
 /// What an answer means that is no success and that nothing more can be done about: 401 and 403 are login_refused,
 /// others unreachable. With the registry's own words, where it has some, bounded and without control characters.
-[[nodiscard]] Error refusal(const std::string& host, const HttpResponse& response);
+[[nodiscard]] Error refusal(const Endpoint& endpoint, const HttpResponse& response);
 
 }  // namespace overdrive

@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/json_reader.hpp"
 #include "registry/blob_check.hpp"
+#include "registry/blob_download.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/signature_manifest.hpp"
+#include "registry/tag_list.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 
@@ -14,7 +19,7 @@ namespace {
 
 constexpr long kOk = 200;
 constexpr long kNotFound = 404;
-constexpr std::uint64_t kMostTagListBytes = 1U << 20U;
+constexpr long kUnauthorized = 401;
 
 std::string header(const HttpResponse& response, const std::string& name) {
     const auto found = response.headers.find(name);
@@ -29,123 +34,265 @@ std::string media_type_of(const HttpResponse& response) {
     return type;
 }
 
-/// What an answer other than 200 and 404 means.
-Error refusal(const std::string& host, const HttpResponse& response) {
-    switch (response.status) {
-        case 401:
-        case 403:
-            return Error{Errc::unreachable, fmt::format("{} asks for a login (HTTP {}), which overdrive cannot give "
-                                                        "yet",
-                                                        host, response.status)}
-                .with_remedy(
-                    "make the repository readable without a login, or fetch from an oci: or oci-archive: copy");
-        case 429:
-            return {Errc::unreachable,
-                    fmt::format("{} says that too many requests were made (HTTP 429); try again later", host)};
+/// What one endpoint cannot give and another may.
+bool may_be_elsewhere(Errc code) {
+    switch (code) {
+        case Errc::unreachable:
+        case Errc::login_refused:
+        case Errc::tls_refused:
+        case Errc::truncated:
+        case Errc::bad_manifest:
+        case Errc::digest_mismatch:
+        case Errc::incomplete_artifact:
+            return true;
         default:
-            return {Errc::unreachable, fmt::format("{} answers with HTTP {}", host, response.status)};
+            return false;
     }
+}
+
+struct Failure {
+    std::string host;
+    Error error;
+};
+
+/// One failure as it is; several in one sentence, with the reason of the last, which is the configured place's.
+[[noreturn]] void throw_all(const std::vector<Failure>& failures) {
+    if (failures.size() == 1) throw Error{failures.front().error};
+    std::string all;
+    for (const Failure& failure : failures)
+        all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", failure.host, failure.error.what());
+    throw Error{failures.back().error.code(), all}.with_remedy(failures.back().error.remedy());
+}
+
+/// A 404 of a registry, not of something that stands in its place.
+void require_registry(RegistrySession& session, const HttpResponse& not_found) {
+    const bool looks_like_one = !header(not_found, "docker-distribution-api-version").empty() ||
+                                not_found.body.find("\"errors\"") != std::string::npos;
+    if (looks_like_one) return;
+    const std::string base = session.url_of("");
+    const std::string api = base.substr(0, base.find("/v2/") + 4);
+    long status = 0;
+    try {
+        status = session.perform({.path = api, .most_bytes = 64U << 10U}, {}).status;
+    } catch (const Error& error) {
+        if (error.code() != Errc::login_refused) throw;
+        status = kUnauthorized;
+    }
+    if (status == kOk || status == kUnauthorized) return;
+    throw Error{Errc::unreachable, fmt::format("{} answers, but not as a registry does (HTTP {} to /v2/)",
+                                               session.endpoint().host, status)};
+}
+
+/// Refuses what is no manifest at all, such as the page of a portal.
+void require_manifest_type(const std::string& reference, const HttpResponse& response) {
+    const std::string type = media_type_of(response);
+    if (is_index_type(type) || is_manifest_type(type)) return;
+    throw Error{Errc::bad_manifest,
+                fmt::format("manifest '{}': '{}' is not the media type of a manifest", reference, type.substr(0, 100))};
+}
+
+/// Refuses a document that is not what its server says it is.
+void check_announced(const std::string& reference, const HttpResponse& response, const std::string& digest) {
+    const std::string announced = header(response, "docker-content-digest");
+    if (!announced.starts_with("sha256:") || announced == digest) return;
+    throw Error{Errc::digest_mismatch,
+                fmt::format("manifest '{}' is damaged: its bytes hash to {}, the registry says {}", reference, digest,
+                            announced.substr(0, 100))};
 }
 
 }  // namespace
 
 RegistrySource::RegistrySource(SourceName name, std::vector<Endpoint> endpoints, HttpTransport& transport,
-                               LoginFinder& /*logins*/, Clock& /*clock*/, Patience /*patience*/)
-    : name_{std::move(name)}, transport_{transport} {
-    const Endpoint& place = endpoints.back();
-    base_ = fmt::format("{}://{}/v2/{}/", place.plain_http ? "http" : "https", place.host, place.repository);
+                               LoginFinder& logins, Clock& clock, const Patience& patience)
+    : name_{std::move(name)}, is_dead_(endpoints.size(), false) {
+    sessions_.reserve(endpoints.size());
+    for (Endpoint& endpoint : endpoints)
+        sessions_.emplace_back(std::move(endpoint), transport, logins, clock, patience);
 }
 
-std::string RegistrySource::url(std::string_view rest) const { return fmt::format("{}{}", base_, rest); }
-
-std::optional<RegistrySource::Document> RegistrySource::get_manifest(const std::string& reference) {
-    std::string body;
-    const HttpResponse response = transport_.perform(
-        {.method = "GET",
-         .url = url("manifests/" + reference),
-         .headers = {manifest_accept_header()},
-         .most_bytes = UINT64_MAX},
-        [&](std::string_view bytes) {
-            if (bytes.size() > kMostManifestBytes - body.size()) {
-                throw Error{Errc::bad_manifest,
-                            fmt::format("manifest '{}' is larger than {} bytes", reference, kMostManifestBytes)};
-            }
-            body.append(bytes);
-        });
-    if (response.status == kNotFound) return std::nullopt;
-    if (response.status != kOk) throw refusal(name_.host, response);
-    const std::string announced = header(response, "docker-content-digest");
-    const std::string digest = "sha256:" + sha256_hex(body);
-    if (announced.starts_with("sha256:") && announced != digest) {
-        throw Error{Errc::digest_mismatch,
-                    fmt::format("manifest '{}' is damaged: its bytes hash to {}, the registry says {}", reference,
-                                digest, announced.substr(0, 100))};
+bool RegistrySource::ask(By by, const Question& question, const std::function<bool(const Error&)>& is_final) {
+    std::vector<Failure> failures;
+    bool configured_place_has_not = false;
+    const auto ask_one = [&](std::size_t index) {
+        RegistrySession& session = sessions_[index];
+        try {
+            if (question(session)) return true;
+            configured_place_has_not = configured_place_has_not || !session.endpoint().is_mirror;
+        } catch (const Error& error) {
+            if (!may_be_elsewhere(error.code()) || (is_final && is_final(error))) throw;
+            is_dead_[index] = error.code() == Errc::unreachable;
+            failures.push_back({session.endpoint().host, error});
+        }
+        return false;
+    };
+    const std::vector<bool> dead_before = is_dead_;
+    for (const bool dead : {false, true}) {
+        for (std::size_t i = 0; i < sessions_.size(); ++i) {
+            const Endpoint& endpoint = sessions_[i].endpoint();
+            const bool fits = by == By::tag ? endpoint.for_tags : endpoint.for_digests;
+            if (fits && dead_before[i] == dead && ask_one(i)) return true;
+        }
     }
-    return Document{std::move(body), media_type_of(response)};
+    if (!failures.empty() && !configured_place_has_not) throw_all(failures);
+    return false;
 }
 
-std::string RegistrySource::get_config_architecture(const Digest& digest, std::uint64_t size) {
-    const HttpResponse response = transport_.perform(
-        {.method = "GET", .url = url("blobs/" + digest.text()), .headers = {}, .most_bytes = size}, {});
-    if (response.status != kOk) throw refusal(name_.host, response);
-    const std::string document = "image configuration " + digest.text();
-    check_blob(document, response.body, digest, size);
-    return parse_config_architecture(response.body, document);
+std::optional<RegistrySource::Document> RegistrySource::find_manifest(By by, const std::string& reference) {
+    std::optional<Document> found;
+    const auto get = [&](RegistrySession& session) {
+        const HttpResponse response = session.perform(
+            {.path = "manifests/" + reference, .headers = {manifest_accept_header()}, .most_bytes = kMostManifestBytes},
+            {});
+        if (response.status == kNotFound) {
+            require_registry(session, response);
+            return false;
+        }
+        if (response.status != kOk) throw refusal(session.endpoint(), response);
+        require_manifest_type(reference, response);
+        const std::string digest = "sha256:" + sha256_hex(response.body);
+        check_announced(reference, response, digest);
+        if (by == By::digest && digest != reference) {
+            throw Error{Errc::digest_mismatch, fmt::format("manifest {} is damaged or not what it claims to be: its "
+                                                           "bytes hash to {}",
+                                                           reference, digest)};
+        }
+        found = Document{response.body, media_type_of(response)};
+        return true;
+    };
+    static_cast<void>(ask(by, get));
+    return found;
+}
+
+RegistrySource::Document RegistrySource::manifest_by_digest(const Digest& digest, std::uint64_t size,
+                                                            const std::string& what) {
+    auto document = find_manifest(By::digest, digest.text());
+    if (!document) throw Error{Errc::incomplete_artifact, what + " is in the index, but the registry has it not"};
+    check_blob(what, document->body, digest, size);
+    return std::move(*document);
+}
+
+std::string RegistrySource::small_blob(const Digest& digest, std::uint64_t size, const std::string& what) {
+    std::string body;
+    const Sink keep = [&body](std::string_view bytes) { body += bytes; };
+    BlobDownload download{what, digest, size, keep};
+    static_cast<void>(ask(By::digest, [&](RegistrySession& session) {
+        download.read_from(session);
+        return true;
+    }));
+    return body;
 }
 
 std::optional<ResolvedArtifact> RegistrySource::resolve(const std::string& tag, const std::string& architecture) {
     const std::string reference = fmt::format("{}:{}", name_.text(), tag);
     return attempting(reference, [&]() -> std::optional<ResolvedArtifact> {
-        std::optional<Document> top = get_manifest(tag);
+        const std::optional<Document> top = find_manifest(By::tag, tag);
         if (!top) return std::nullopt;
+        const Digest top_digest = Digest::from_hex(sha256_hex(top->body));
+        ResolvedArtifact artifact{reference, top_digest, {}};
+        artifact.identity = fmt::format("{}/{}:{}", name_.host, name_.repository, tag);
         if (is_index_type(top->media_type)) {
             const auto entries = parse_index(top->body, top->media_type, "index");
             const ManifestDescriptor* entry = select_platform(entries, architecture);
             if (entry == nullptr) return std::nullopt;
-            top = get_manifest(entry->digest.text());
             const std::string what = "manifest " + entry->digest.text();
-            if (!top) throw Error{Errc::incomplete_artifact, what + " is in the index, but the registry has it not"};
-            check_blob(what, top->body, entry->digest, entry->size);
-            ImageManifest manifest = parse_image_manifest(top->body, entry->media_type, what);
-            return ResolvedArtifact{reference, entry->digest, std::move(manifest.layers)};
+            const Document manifest = manifest_by_digest(entry->digest, entry->size, what);
+            artifact.manifest_digest = entry->digest;
+            artifact.layers = parse_image_manifest(manifest.body, entry->media_type, what).layers;
+            artifact.index_digest = top_digest;
+            return artifact;
         }
         ImageManifest manifest = parse_image_manifest(top->body, top->media_type, "manifest");
-        if (get_config_architecture(manifest.config_digest, manifest.config_size) != architecture) return std::nullopt;
-        return ResolvedArtifact{reference, Digest::from_hex(sha256_hex(top->body)), std::move(manifest.layers)};
+        if (manifest.config_size > kMostManifestBytes) {
+            throw Error{Errc::bad_manifest,
+                        fmt::format("the image configuration claims {} bytes, more than the {} that "
+                                    "are allowed",
+                                    manifest.config_size, kMostManifestBytes)};
+        }
+        const std::string what = "image configuration " + manifest.config_digest.text();
+        const std::string config = small_blob(manifest.config_digest, manifest.config_size, what);
+        if (parse_config_architecture(config, what) != architecture) return std::nullopt;
+        artifact.layers = std::move(manifest.layers);
+        return artifact;
     });
 }
 
-std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& /*artifact*/) { return {}; }
+std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& artifact) {
+    return attempting(fmt::format("{}: signatures", artifact.reference), [&] {
+        std::vector<SignatureLayer> layers;
+        add_signatures_of(layers, artifact.manifest_digest);
+        if (artifact.index_digest) add_signatures_of(layers, *artifact.index_digest);
+        // Before any payload is fetched: whoever can push can push any number.
+        if (layers.size() > kMostSignatures)
+            layers.erase(layers.begin(), layers.end() - static_cast<std::ptrdiff_t>(kMostSignatures));
+        std::vector<ImageSignature> found;
+        for (const SignatureLayer& layer : layers) {
+            const std::string what = "signature payload " + layer.digest.text();
+            found.push_back({small_blob(layer.digest, layer.size, what), layer.base64});
+        }
+        return found;
+    });
+}
+
+void RegistrySource::add_signatures_of(std::vector<SignatureLayer>& layers, const Digest& image) {
+    const auto add = [&](const Document& manifest, const std::string& what) {
+        for (SignatureLayer& layer : parse_signature_manifest(manifest.body, manifest.media_type, what))
+            layers.push_back(std::move(layer));
+    };
+    const std::string tag = signature_tag(image);
+    const auto by_tag = find_manifest(By::tag, tag);
+    if (by_tag) add(*by_tag, "signatures " + tag);
+    const auto referrers = list_referrers(image);
+    if (!referrers) return;
+    for (const ManifestDescriptor& entry : parse_referrers(*referrers, "referrers of " + image.text())) {
+        const std::string what = "signature manifest " + entry.digest.text();
+        const Document manifest = manifest_by_digest(entry.digest, entry.size, what);
+        if (parse_subject(manifest.body, what) == image) add(manifest, what);
+    }
+}
+
+std::optional<std::string> RegistrySource::list_referrers(const Digest& image) {
+    std::optional<std::string> listed;
+    const auto get = [&](RegistrySession& session) {
+        const HttpResponse response = session.perform({.path = "referrers/" + image.text(),
+                                                       .headers = {"Accept: application/vnd.oci.image.index.v1+json"},
+                                                       .most_bytes = kMostManifestBytes},
+                                                      {});
+        // A registry without the referrers API answers 404, some 400 or 405; then the tag is looked at.
+        if (response.status != kOk || !is_index_type(media_type_of(response))) return false;
+        listed = response.body;
+        return true;
+    };
+    static_cast<void>(ask(By::digest, get));
+    if (listed) return listed;
+    auto document = find_manifest(By::tag, referrers_tag(image));
+    if (!document) return std::nullopt;
+    return std::move(document->body);
+}
 
 void RegistrySource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
     const std::string what = fmt::format("{} blob {}", to_string(layer.role), layer.digest.text());
     attempting(name_.text(), [&] {
-        BlobCheck check{what, layer.digest, layer.size};
-        // Without a limit of the transport's own: it is the check that stops a longer answer and names the blob.
-        const HttpResponse response = transport_.perform(
-            {.method = "GET", .url = url("blobs/" + layer.digest.text()), .headers = {}, .most_bytes = UINT64_MAX},
-            [&](std::string_view bytes) {
-                check.take(bytes);
-                sink(bytes);
-            });
-        if (response.status == kNotFound) {
-            throw Error{Errc::incomplete_artifact, fmt::format("{} is missing in the registry", what)};
-        }
-        if (response.status != kOk) throw refusal(name_.host, response);
-        check.finish();
+        BlobDownload download{what, layer.digest, layer.size, sink};
+        const auto read = [&](RegistrySession& session) {
+            download.read_from(session);
+            return true;
+        };
+        // What the sink has cannot be taken back: no other endpoint makes it right.
+        static_cast<void>(ask(By::digest, read, [&](const Error& error) {
+            return download.sink_failed() || error.code() == Errc::digest_mismatch;
+        }));
     });
 }
 
-std::vector<std::string> RegistrySource::some_tags() noexcept {
-    try {
-        const HttpResponse response = transport_.perform(
-            {.method = "GET", .url = url("tags/list?n=1000"), .headers = {}, .most_bytes = kMostTagListBytes}, {});
-        if (response.status != kOk) return {};
-        const JsonReader reader = JsonReader::parse(response.body, "tag list", Errc::bad_manifest);
-        return reader.has("tags") ? reader.strings("tags") : std::vector<std::string>{};
-    } catch (const std::exception&) {
-        return {};
-    }
+std::vector<std::string> RegistrySource::some_tags() {
+    std::vector<std::string> tags;
+    const auto list = [&](RegistrySession& session) {
+        auto listed = list_tags(session);
+        if (listed) tags = std::move(*listed);
+        return listed.has_value();
+    };
+    attempting(name_.text(), [&] { static_cast<void>(ask(By::tag, list)); });
+    return tags;
 }
 
 }  // namespace overdrive

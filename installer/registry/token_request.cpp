@@ -85,7 +85,7 @@ TokenService token_service(const Endpoint& endpoint, const Challenge& challenge)
     } else if (place->scheme != "https") {
         refuse(endpoint, realm, "is refused: it must be https");
     }
-    if (is_local_address(place->host) && !is_local_address(own))
+    if (is_link_address(place->host) || (is_local_address(place->host) && !is_local_address(own)))
         refuse(endpoint, realm, "is refused: it is an address of this machine or of its link");
     return {.realm = realm, .place = *place, .service = challenge.parameter("service")};
 }

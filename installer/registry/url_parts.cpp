@@ -41,21 +41,35 @@ Url parse(const std::string& text) {
     return url;
 }
 
-bool is_local_v4(std::uint32_t address) {
-    const std::uint32_t first = address >> 24U;
-    return first == 127 || first == 0 || address >> 16U == 0xa9feU;  // 127/8, 0/8, 169.254/16
+enum class Reach { anywhere, loopback, link };
+
+Reach reach_of_v4(std::uint32_t address) {
+    if (address >> 24U == 127) return Reach::loopback;
+    return address >> 24U == 0 || address >> 16U == 0xa9feU ? Reach::link : Reach::anywhere;  // 0/8, 169.254/16
 }
 
-bool is_local_v6(const in6_addr& address) {
+Reach reach_of_v6(const in6_addr& address) {
     if (IN6_IS_ADDR_V4MAPPED(&address)) {
         std::uint32_t v4 = 0;
         for (std::size_t i = 12; i < 16; ++i) v4 = (v4 << 8U) | address.s6_addr[i];
-        return is_local_v4(v4);
+        return reach_of_v4(v4);
     }
-    const bool is_aws = address.s6_addr[0] == 0xfd && address.s6_addr[1] == 0x00 && address.s6_addr[2] == 0x0e &&
-                        address.s6_addr[3] == 0xc2;  // fd00:ec2::254 is a metadata service as well
-    return IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LINKLOCAL(&address) ||
-           is_aws;
+    if (IN6_IS_ADDR_LOOPBACK(&address)) return Reach::loopback;
+    const bool is_metadata = address.s6_addr[0] == 0xfd && address.s6_addr[1] == 0x00 && address.s6_addr[2] == 0x0e &&
+                             address.s6_addr[3] == 0xc2;  // fd00:ec2::254
+    return IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LINKLOCAL(&address) || is_metadata ? Reach::link
+                                                                                               : Reach::anywhere;
+}
+
+Reach reach_of(std::string_view host) {
+    if (host == "localhost" || host.ends_with(".localhost")) return Reach::loopback;
+    std::string text{host};
+    if (text.size() > 2 && text.front() == '[') text = text.substr(1, text.size() - 2);
+    text = text.substr(0, text.find('%'));  // a zone
+    in_addr v4{};
+    if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return reach_of_v4(ntohl(v4.s_addr));
+    in6_addr v6{};
+    return inet_pton(AF_INET6, text.c_str(), &v6) == 1 ? reach_of_v6(v6) : Reach::anywhere;
 }
 
 }  // namespace
@@ -122,15 +136,8 @@ std::string without_credentials(std::string_view text) {
     }
 }
 
-bool is_local_address(std::string_view host) {
-    if (host == "localhost" || host.ends_with(".localhost")) return true;
-    std::string text{host};
-    if (text.size() > 2 && text.front() == '[') text = text.substr(1, text.size() - 2);
-    text = text.substr(0, text.find('%'));  // a zone
-    in_addr v4{};
-    if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return is_local_v4(ntohl(v4.s_addr));
-    in6_addr v6{};
-    return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && is_local_v6(v6);
-}
+bool is_local_address(std::string_view host) { return reach_of(host) != Reach::anywhere; }
+
+bool is_link_address(std::string_view host) { return reach_of(host) == Reach::link; }
 
 }  // namespace overdrive

@@ -36,5 +36,7 @@ struct UrlParts {
 /// Whether `host` (a name or address as in UrlParts) is an address of this machine, or one that only means something on
 /// it: loopback, unspecified, link-local (where clouds keep their metadata services).
 [[nodiscard]] bool is_local_address(std::string_view host);
+/// The same without loopback: link-local and unspecified addresses, which no registry is at.
+[[nodiscard]] bool is_link_address(std::string_view host);
 
 }  // namespace overdrive

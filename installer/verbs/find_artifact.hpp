@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,11 +21,16 @@ struct FoundArtifact {
 /// `x86_64` -> `amd64`, `aarch64` -> `arm64`, others unchanged. @see OCI image-spec, GOARCH
 [[nodiscard]] std::string oci_architecture(std::string_view machine);
 
+/// Called with each source's configured name before it is opened. May throw.
+using BeforeAsking = std::function<void(const std::string& source)>;
+
 /// Asks the configured sources in order for the wished driver's artifact for this OS key. A version is asked for by its
 /// computed tag; a branch takes the newest of the branch among the source's tags.
 /// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named;
-///         unreachable: none had it and at least one did not answer, each failure is named
+///         unreachable, login_refused, tls_refused: none had it and at least one could not be asked; each failure is
+///         named, the reason is the one that passes least by itself
 [[nodiscard]] FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts,
-                                          const std::string& os_key, Report& report);
+                                          const std::string& os_key, Report& report,
+                                          const BeforeAsking& before_asking = {});
 
 }  // namespace overdrive

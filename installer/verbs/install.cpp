@@ -6,6 +6,7 @@
 #include "store/install_root.hpp"
 #include "store/tree_check.hpp"
 #include "store/verify_generation.hpp"
+#include "verbs/boot_jitter.hpp"
 #include "verbs/find_artifact.hpp"
 #include "verbs/finish_install.hpp"
 #include "verbs/install_from_image.hpp"
@@ -146,7 +147,13 @@ FillStaging::Fill fetching(Services& services, Store& store, const Trusting& tru
 ExitCode install_from_sources(const InstallOptions& options, Services& services, const Config& config, Report& report) {
     const HostFacts facts = services.read_facts();
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
-    FoundArtifact found = find_artifact(services, config, facts, key, report);
+    bool waited = !options.unit;
+    const auto spread_hosts = [&](const std::string& source) {
+        if (waited || !source.starts_with("docker://")) return;
+        waited = true;
+        wait_boot_jitter(services, config, report);
+    };
+    FoundArtifact found = find_artifact(services, config, facts, key, report, spread_hosts);
     Store store{services.root};
     if (options.dry_run) return tell_plan(store, found, store.find_generation(found.pair).has_value(), report);
     Lock lock = take_lock(services, store, options.verb());

@@ -249,6 +249,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"commit-record", commit_record},
         {"config", config},
         {"journal", journal},
+        {"challenge", fuzz_challenge},
+        {"http-fields", fuzz_http_fields},
         {"tar-layer", fuzz_tar_layer},
         {"tar-walk", fuzz_tar_walk},
         {"compressed", fuzz_compressed},

@@ -23,6 +23,11 @@ void fuzz_tar_walk(std::string_view bytes);
 /// The target that undoes the compression of its bytes: zstd and gzip.
 void fuzz_compressed(std::string_view bytes);
 
+/// The target that reads its bytes as a WWW-Authenticate field and as the answer of a token service.
+void fuzz_challenge(std::string_view bytes);
+/// The target that reads its bytes as Retry-After, Content-Range, Range, ETag and Link.
+void fuzz_http_fields(std::string_view bytes);
+
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);
 

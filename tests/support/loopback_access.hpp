@@ -5,6 +5,7 @@
 #include <string>
 
 #include "registry/registry_places.hpp"
+#include "support/skipping_clock.hpp"
 #include "support/temporary_root.hpp"
 
 namespace overdrive {
@@ -25,17 +26,6 @@ public:
     }
 };
 
-/// Time that passes only by sleeping.
-class LeapingClock final : public Clock {
-public:
-    std::chrono::seconds wall() override { return std::chrono::seconds{1'700'000'000}; }
-    std::chrono::steady_clock::time_point steady() override { return now_; }
-    void sleep(std::chrono::milliseconds time) override { now_ += time; }
-
-private:
-    std::chrono::steady_clock::time_point now_;
-};
-
 /// RegistryAccess on a host that says nothing about registries: loopback in plain http, nobody waits.
 class LoopbackAccess {
 public:
@@ -45,7 +35,7 @@ public:
 private:
     TemporaryRoot host_;
     NoLogins logins_;
-    LeapingClock clock_;
+    SkippingClock clock_;
     RegistryAccess access_;
 };
 

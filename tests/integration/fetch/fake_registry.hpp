@@ -21,13 +21,20 @@ public:
         int status = 200;
         std::map<std::string, std::string> headers{};
         std::string body{};
-        std::optional<std::size_t> cut_after{};  ///< of the body; then the connection is closed
+        std::optional<std::size_t> cut_after{};  ///< bytes that are sent of the body; then the connection is closed
         bool announce_length = true;             ///< else the end of the connection is the end of the body
-        bool endless = false;                    ///< the body again and again
+        bool chunked = false;
+        bool http_1_0 = false;
+        bool endless = false;  ///< the body again and again
         bool stall_before_headers = false;
-        bool stall_in_body = false;  ///< after half of it
+        bool stall_in_body = false;  ///< after its first 500 bytes
+        bool drips = false;          ///< a byte every 100 ms
         bool hang_up = false;        ///< no answer at all
+        bool resets = false;         ///< hangs up and cuts are told by RST
+        bool has_ranges = false;     ///< answers `Range: bytes=N-` with what is left
     };
+    /// What is to be done to the nth (1, 2 ...) answer for a path, before a range is taken out of it.
+    using Behaviour = std::function<void(Answer& answer, int nth, const std::string& head)>;
 
     FakeRegistry();
     FakeRegistry(const FakeRegistry&) = delete;
@@ -37,26 +44,41 @@ public:
     [[nodiscard]] int port() const noexcept { return port_; }
     [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
 
-    /// What a GET of `path` is answered with; 404 where nothing was set.
+    /// What a request for `path` is answered with; 404 where nothing was set. A path with a query is found without it
+    /// too.
     void set(const std::string& path, Answer answer);
     void change(const std::string& path, const std::function<void(Answer&)>& body);
-    /// Serves an OCI layout directory as the repository `name`: manifests by tag and digest, blobs.
+    void behave(const std::string& path, Behaviour behaviour);
+    /// For every request. Called from several threads, one at a time.
+    void behave_everywhere(Behaviour behaviour);
+    /// Serves an OCI layout directory as the repository `name`: manifests by tag and digest, blobs with ranges.
     void serve_layout(const std::string& directory, const std::string& name);
 
     /// The request heads, in order.
     [[nodiscard]] std::vector<std::string> requests() const;
+    /// Those for one path.
+    [[nodiscard]] std::vector<std::string> requests(const std::string& path) const;
+    /// The bodies that came with requests, in order.
+    [[nodiscard]] std::vector<std::string> bodies() const;
+    void forget_requests();
     [[nodiscard]] int connections() const noexcept { return connections_; }
 
 private:
     void accept_loop();
     void serve(UniqueFd client);
-    [[nodiscard]] bool answer_one(int client, const std::string& head);
+    [[nodiscard]] Answer choose(const std::string& head, const std::string& body);
+    [[nodiscard]] bool answer_one(int client, const std::string& head, const std::string& body);
+    [[nodiscard]] bool send_body(int client, const Answer& answer) const;
 
     UniqueFd listener_;
     int port_ = 0;
     mutable std::mutex mutex_;
     std::map<std::string, Answer> answers_;
+    std::map<std::string, Behaviour> behaviours_;
+    Behaviour everywhere_;
+    std::map<std::string, int> asked_;
     std::vector<std::string> requests_;
+    std::vector<std::string> bodies_;
     std::atomic<int> connections_{0};
     std::atomic<bool> stopping_{false};
     std::vector<std::jthread> clients_;

@@ -272,8 +272,8 @@ TEST_F(RegistrySessionTest, C7_403IsFinal) {
     transport_.add(kManifest, {.status = 403, .headers = {}, .body = ""});
     EXPECT_EQ(get().status, 403);
     EXPECT_EQ(transport_.requests.size(), 1U);
-    const Error error =
-        refusal("r.example", {.status = 403, .headers = {}, .body = R"({"errors":[{"message":"no\n"}]})"});
+    const Error error = refusal(Endpoint{.host = "r.example", .repository = "a"},
+                                {.status = 403, .headers = {}, .body = R"({"errors":[{"message":"no\n"}]})"});
     EXPECT_EQ(error.code(), Errc::login_refused);
     EXPECT_STREQ(error.what(), "r.example refuses access (HTTP 403): no ");
 }
@@ -355,7 +355,7 @@ TEST_F(RegistrySessionTest, WhatCannotPassIsNotTriedAgain) {
         expect_failure(code, "connection refused");
         EXPECT_EQ(transport_.requests.size(), 1U);
     }
-    for (const long status : {404L, 416L, 501L}) {
+    for (const long status : {404L, 416L, 501L, 507L}) {
         transport_.script.clear();
         transport_.add(kManifest, {.status = status, .headers = {}, .body = ""});
         EXPECT_EQ(get().status, status);

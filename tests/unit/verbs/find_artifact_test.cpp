@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/fake_host.hpp"
+#include "verbs/boot_jitter.hpp"
 
 namespace overdrive {
 namespace {
@@ -13,29 +14,36 @@ using testing::HasSubstr;
 /// A source that has what its tags say, or does not answer.
 class FakeSource final : public ArtifactSource {
 public:
-    FakeSource(std::string name, std::vector<std::string> tags, bool answers)
-        : name_{std::move(name)}, tags_{std::move(tags)}, answers_{answers} {}
+    FakeSource(std::string name, std::vector<std::string> tags, std::optional<Errc> failure)
+        : name_{std::move(name)}, tags_{std::move(tags)}, failure_{failure} {}
     [[nodiscard]] std::string name() const override { return name_; }
     std::optional<ResolvedArtifact> resolve(const std::string& tag, const std::string& /*architecture*/) override {
-        if (!answers_) throw Error{Errc::unreachable, name_ + ": connection refused"};
+        answer();
         if (std::find(tags_.begin(), tags_.end(), tag) == tags_.end()) return std::nullopt;
         return ResolvedArtifact{name_ + ":" + tag, Digest::from_hex(std::string(64, 'a')), {}};
     }
     std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override { return {}; }
     void read_blob(const LayerDescriptor& /*layer*/, const Sink& /*sink*/) override {}
-    std::vector<std::string> some_tags() noexcept override { return answers_ ? tags_ : std::vector<std::string>{}; }
+    std::vector<std::string> some_tags() override {
+        answer();
+        return tags_;
+    }
 
 private:
+    void answer() const {
+        if (failure_) throw Error{*failure_, name_ + ": connection refused"}.with_remedy("see to " + name_);
+    }
     std::string name_;
     std::vector<std::string> tags_;
-    bool answers_;
+    std::optional<Errc> failure_;
 };
 
 class FindArtifactTest : public testing::Test {
 protected:
     FindArtifactTest() {
         host_.open_source = [this](const std::string& name) {
-            return std::make_unique<FakeSource>(name, tags_[name], !down_.contains(name));
+            return std::make_unique<FakeSource>(name, tags_[name],
+                                                down_.contains(name) ? std::optional{down_[name]} : std::nullopt);
         };
     }
 
@@ -50,7 +58,7 @@ protected:
     FakeHost host_;
     KeptReport report_;
     std::map<std::string, std::vector<std::string>> tags_;
-    std::set<std::string> down_;
+    std::map<std::string, Errc> down_;
 };
 
 TEST_F(FindArtifactTest, AsksForTheComputedTag) {
@@ -65,7 +73,7 @@ TEST_F(FindArtifactTest, ABranchTakesTheNewestOfThisOsKey) {
 }
 
 TEST_F(FindArtifactTest, TheNextSourceIsAskedWhenOneDoesNotAnswerOrDoesNotHaveIt) {
-    down_ = {"oci:/a"};
+    down_ = {{"oci:/a", Errc::unreachable}};
     tags_["oci:/c"] = {"4081.2.1-550.1.1"};
     EXPECT_EQ(find("550.1.1", {"oci:/a", "oci:/b", "oci:/c"}).source->name(), "oci:/c");
     EXPECT_THAT(report_.warnings, testing::ElementsAre("oci:/a: connection refused"));
@@ -83,7 +91,7 @@ TEST_F(FindArtifactTest, NoArtifactNamesTheNearestPairs) {
 }
 
 TEST_F(FindArtifactTest, ADeadSourceIsNeverTakenForAMissingArtifact) {
-    down_ = {"oci:/a"};
+    down_ = {{"oci:/a", Errc::unreachable}};
     try {
         static_cast<void>(find("550.1.1", {"oci:/a", "oci:/b"}));
         FAIL() << "found one";
@@ -92,6 +100,54 @@ TEST_F(FindArtifactTest, ADeadSourceIsNeverTakenForAMissingArtifact) {
         EXPECT_THAT(error.what(), HasSubstr("oci:/a: connection refused"));
         EXPECT_THAT(error.what(), HasSubstr("no driver in oci:/b"));
     }
+}
+
+TEST_F(FindArtifactTest, ADeadSourceIsNeverTakenForOneWithoutTheBranch) {
+    down_ = {{"oci:/a", Errc::unreachable}};
+    EXPECT_EQ(thrown_by([&] { static_cast<void>(find("550", {"oci:/a"})); }), Errc::unreachable);
+}
+
+TEST_F(FindArtifactTest, ALoginOrACertificateThatIsRefusedLeavesTheOtherSourcesTheirTurn) {
+    for (const Errc code : {Errc::login_refused, Errc::tls_refused}) {
+        down_ = {{"oci:/a", code}};
+        tags_["oci:/c"] = {"4081.2.1-550.1.1"};
+        EXPECT_EQ(find("550.1.1", {"oci:/a", "oci:/c"}).source->name(), "oci:/c");
+    }
+    down_ = {{"oci:/a", Errc::bad_manifest}};
+    EXPECT_EQ(thrown_by([&] { static_cast<void>(find("550.1.1", {"oci:/a", "oci:/c"})); }), Errc::bad_manifest);
+}
+
+TEST_F(FindArtifactTest, TheReasonThatDoesNotPassByItselfIsTold) {
+    down_ = {{"oci:/a", Errc::unreachable}, {"oci:/b", Errc::login_refused}, {"oci:/c", Errc::tls_refused}};
+    try {
+        static_cast<void>(find("550.1.1", {"oci:/a", "oci:/b", "oci:/c"}));
+        FAIL() << "found one";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Errc::tls_refused);
+        EXPECT_EQ(error.remedy(), "see to oci:/c");
+        for (const char* name : {"oci:/a", "oci:/b", "oci:/c"}) EXPECT_THAT(error.what(), HasSubstr(name));
+    }
+    EXPECT_EQ(thrown_by([&] { static_cast<void>(find("550.1.1", {"oci:/a", "oci:/b"})); }), Errc::login_refused);
+}
+
+TEST_F(FindArtifactTest, C16_HostsSpreadTheirFirstRequestsAfterABoot) {
+    Services services = host_.services();
+    Config config;
+    config.boot_jitter = std::chrono::seconds{30};
+    std::set<std::chrono::milliseconds> waits;
+    for (int host = 0; host < 100; ++host) {
+        host_.root_dir.write("etc/machine-id", "machine " + std::to_string(host));
+        const auto before = host_.clock.now;
+        wait_boot_jitter(services, config, report_);
+        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(host_.clock.now - before);
+        EXPECT_LE(waited, config.boot_jitter);
+        waits.insert(waited / 3000);  // ten stretches of 3 s
+    }
+    EXPECT_EQ(waits.size(), 10U);
+    const auto before = host_.clock.now;
+    config.boot_jitter = std::chrono::seconds{0};
+    wait_boot_jitter(services, config, report_);
+    EXPECT_EQ(host_.clock.now, before);
 }
 
 TEST_F(FindArtifactTest, WithoutAWishOrASourceItSaysWhatToWrite) {
