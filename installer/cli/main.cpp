@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <chrono>
 #include <optional>
 
@@ -13,6 +16,7 @@
 #include "process/boost_process_runner.hpp"
 #include "registry/curl_transport.hpp"
 #include "registry/host_logins.hpp"
+#include "registry/host_seed.hpp"
 #include "registry/make_source.hpp"
 #include "registry/registry_places.hpp"
 #include "systemd/sdbus_unit_manager.hpp"
@@ -36,7 +40,11 @@ std::string bundled_ca_file(const ProgramFacts& program) {
 CurlSettings curl_settings(const Root& root, const Config& config, const ProgramFacts& program) {
     return {.insecure_registries = config.insecure_registries,
             .ca_file = find_ca_file(root).value_or(bundled_ca_file(program)),
-            .user_agent = "overdrive/" + program.version};
+            .user_agent = "overdrive/" + program.version,
+            .connect_timeout = config.connect_timeout,
+            .stall_timeout = config.stall_timeout,
+            .proxy = config.proxy,
+            .no_proxy = fmt::format("{}", fmt::join(config.no_proxy, ","))};
 }
 
 /// What it takes to ask a registry.
@@ -49,7 +57,7 @@ struct Registries {
         : transport{curl_settings(root, config, program)},
           logins{root, processes, read_login_environment(root, program.in_container)},
           access{root,
-                 {transport, logins, clock, {}},
+                 {transport, logins, clock, {.budget = config.patience, .seed = host_seed(root)}},
                  {.insecure = config.insecure_registries, .home = logins.environment().home}} {}
 };
 
@@ -80,7 +88,10 @@ ExitCode run_with_adapters(const Dispatch& dispatch, const Root& root, Report& r
                       .open_source =
                           [&](const std::string& name, const Config& config, const std::string& os_id) {
                               if (!registries) registries.emplace(root, config, program, processes, clock);
-                              return make_source(name, registries->access, os_id);
+                              auto source = make_source(name, registries->access, os_id);
+                              for (const std::string& warning : registries->access.take_warnings())
+                                  report.warn(warning);
+                              return source;
                           },
                       .unit_files = [&root](const Config& config) { return unit_files_for(root, config); },
                       .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ports/clock.hpp"
 #include "ports/http_transport.hpp"
 #include "registry/endpoint.hpp"
 #include "registry/patience.hpp"
+#include "registry/registries_conf.hpp"
 #include "registry/source_name.hpp"
 #include "support/root.hpp"
 
@@ -34,6 +37,9 @@ public:
 
     [[nodiscard]] const Means& means() const noexcept { return means_; }
 
+    /// What was worth saying about the files read so far; said once.
+    [[nodiscard]] std::vector<std::string> take_warnings() noexcept { return std::exchange(warnings_, {}); }
+
     /// Where a repository can be asked for, in the order to try: its mirrors, the place itself last.
     /// @throws Error config when the host's files about registries are malformed or forbid this one
     [[nodiscard]] std::vector<Endpoint> endpoints(const SourceName& name);
@@ -42,9 +48,14 @@ public:
     [[nodiscard]] Endpoint own_place(const SourceName& name);
 
 private:
+    const RegistriesConf& conf();
+    [[nodiscard]] Endpoint endpoint(RegistriesConf::Place place);
+
     const Root& host_;
     Means means_;
     Settings settings_;
+    std::optional<RegistriesConf> conf_;
+    std::vector<std::string> warnings_;
 };
 
 }  // namespace overdrive

@@ -27,6 +27,10 @@ void fuzz_compressed(std::string_view bytes);
 void fuzz_challenge(std::string_view bytes);
 /// The target that reads its bytes as Retry-After, Content-Range, Range, ETag and Link.
 void fuzz_http_fields(std::string_view bytes);
+/// The targets that read what a host says about registries, and the name of an image.
+void fuzz_image_reference(std::string_view bytes);
+void fuzz_auth_file(std::string_view bytes);
+void fuzz_registries_conf(std::string_view bytes);
 
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);
