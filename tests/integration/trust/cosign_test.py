@@ -7,6 +7,7 @@ Run as root: python3 tests/integration/trust/cosign_test.py
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import unittest
 from pathlib import Path
@@ -15,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from trust_case import DRIVER, OFFLINE, OS_VERSION, REPOSITORY, TAG, TrustCase, cosign, cosign_key, say, skip  # noqa: E402 - first: it says where the others are
-from cli_case import remove_shared  # noqa: E402
+from cli_case import keys, programs, remove_shared  # noqa: E402
 
 SERIAL = "org.overdrive.serial"
 
@@ -196,6 +197,21 @@ class AirGapTest(TrustCase):
     def carry_again(self) -> Path:
         (self.work / "carried").rename(self.work / "carried before")
         return self.carry()
+
+
+class OwnSignatureTest(TrustCase):
+    def test_what_overdrive_artifact_signed_is_installed_and_its_bundle_without_a_network(self) -> None:
+        artifact, archive = programs() / "overdrive-artifact", self.work / "bundle.tar"
+        say([artifact, "sign", "--key", keys()[0], "--serial", "7", f"docker://{self.repository}:{TAG}"])
+        shutil.copy(keys()[1], self.host.root / "etc/first.pub")
+        vouching = {"kind": "manifest", "signed_by": ["/etc/first.pub"], "serial": 7}
+        self.assertEqual(self.accepted().result["trust"], vouching)
+        self.remove_installed()
+        say([artifact, "copy", f"docker://{self.repository}:{TAG}", f"oci-archive:{archive}"])
+        self.registry.stop()
+        run = self.install(f"oci-archive:{archive}", DRIVER)
+        self.assert_installed(run, DRIVER)
+        self.assertEqual(run.result["trust"], vouching)
 
 
 tearDownModule = remove_shared
