@@ -14,8 +14,8 @@ constexpr long kOk = 200;
 constexpr long kPartialContent = 206;
 constexpr long kNotFound = 404;
 constexpr long kRangeNotSatisfiable = 416;
-constexpr std::uint64_t kProgress = 64U << 10U;
-constexpr std::uint64_t kProgressPart = 16;
+constexpr std::uint64_t kProgress = 1U << 20U;
+constexpr std::uint64_t kProgressPart = 4;
 constexpr int kMostIdleRequests = 2;
 
 std::string field(const HttpResponse& response, const std::string& name) {
@@ -69,8 +69,10 @@ BlobDownload::Ending BlobDownload::ask(RegistrySession& session, bool by_range) 
     try {
         response = session.perform(request, [this](std::string_view bytes) { take(bytes); });
     } catch (const Error& error) {
-        if (sink_failed_ || !has_answered || !may_go_on(error.code())) throw;  // the session had its patience
+        if (sink_failed_ || !may_go_on(error.code())) throw;
         last_failure_ = error;
+        last_failure_->prepend(what_);
+        if (!has_answered) throw Error{*last_failure_};  // the session had its patience
         return refused ? Ending::range_refused : Ending::broke_off;
     }
     if (response.status == kRangeNotSatisfiable && by_range) {
@@ -105,9 +107,8 @@ void BlobDownload::look_at_head(const HttpResponse& head, bool by_range, bool& r
         const bool is_same = etag_.empty() || !is_strong || etag == etag_;
         if (is_rest && is_same) return;
         refused = true;
-        throw Error{Errc::truncated,
-                    fmt::format("asked for the bytes of {} from {} on, the server gives {}", what_, given_,
-                                is_rest ? "those of something else (another ETag)" : "others")};
+        throw Error{Errc::truncated, fmt::format("asked for the bytes from {} on, the server gives {}", given_,
+                                                 is_rest ? "those of something else (another ETag)" : "others")};
     }
     if (head.status != kOk) {
         throw Error{Errc::unreachable, fmt::format("HTTP {} is no answer to a request for a blob", head.status)};

@@ -20,8 +20,8 @@ namespace overdrive {
 /// What breaks off or stalls is asked for again from there (`Range`, with `If-Range` where the server gave a strong
 /// ETag). Where a server does not give what is left (200, 416, a Content-Range that is not what was asked for, another
 /// ETag) the whole is asked for once more, and what the sink has already is passed over. An endpoint is left after two
-/// requests without progress, after a second whole that breaks off, and after kMostRequests in all. Progress is 64 KiB
-/// or a sixteenth of the blob, so that a byte a second is none.
+/// requests without progress, after a second whole that breaks off, and after kMostRequests in all. Progress is 1 MiB
+/// or a quarter of the blob, so that a byte a second is none.
 /// @see RFC 9110 13.1.5 and 14
 class BlobDownload {
 public:

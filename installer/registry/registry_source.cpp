@@ -112,12 +112,13 @@ RegistrySource::RegistrySource(SourceName name, std::vector<Endpoint> endpoints,
 
 bool RegistrySource::ask(By by, const Question& question, const std::function<bool(const Error&)>& is_final) {
     std::vector<Failure> failures;
-    bool configured_place_has_not = false;
+    const bool one_answer_will_do = by == By::signature_tag || by == By::referrers;
+    bool is_told_no = false;
     const auto ask_one = [&](std::size_t index) {
         RegistrySession& session = sessions_[index];
         try {
             if (question(session)) return true;
-            configured_place_has_not = configured_place_has_not || !session.endpoint().is_mirror;
+            is_told_no = is_told_no || one_answer_will_do || !session.endpoint().is_mirror;
         } catch (const Error& error) {
             if (!may_be_elsewhere(error.code()) || (is_final && is_final(error))) throw;
             is_dead_[index] = error.code() == Errc::unreachable;
@@ -129,11 +130,11 @@ bool RegistrySource::ask(By by, const Question& question, const std::function<bo
     for (const bool dead : {false, true}) {
         for (std::size_t i = 0; i < sessions_.size(); ++i) {
             const Endpoint& endpoint = sessions_[i].endpoint();
-            const bool fits = by == By::tag ? endpoint.for_tags : endpoint.for_digests;
+            const bool fits = by == By::tag || by == By::signature_tag ? endpoint.for_tags : endpoint.for_digests;
             if (fits && dead_before[i] == dead && ask_one(i)) return true;
         }
     }
-    if (!failures.empty() && !configured_place_has_not) throw_all(failures);
+    if (!failures.empty() && !is_told_no) throw_all(failures);
     return false;
 }
 
@@ -239,7 +240,7 @@ void RegistrySource::add_signatures_of(std::vector<SignatureLayer>& layers, cons
             layers.push_back(std::move(layer));
     };
     const std::string tag = signature_tag(image);
-    const auto by_tag = find_manifest(By::tag, tag);
+    const auto by_tag = find_manifest(By::signature_tag, tag);
     if (by_tag) add(*by_tag, "signatures " + tag);
     const auto referrers = list_referrers(image);
     if (!referrers) return;
@@ -262,9 +263,9 @@ std::optional<std::string> RegistrySource::list_referrers(const Digest& image) {
         listed = response.body;
         return true;
     };
-    static_cast<void>(ask(By::digest, get));
+    static_cast<void>(ask(By::referrers, get));
     if (listed) return listed;
-    auto document = find_manifest(By::tag, referrers_tag(image));
+    auto document = find_manifest(By::signature_tag, referrers_tag(image));
     if (!document) return std::nullopt;
     return std::move(document->body);
 }

@@ -44,7 +44,13 @@ private:
     };
     /// What is asked of one endpoint. @return false when it has not what was asked for
     using Question = std::function<bool(RegistrySession&)>;
-    enum class By { tag, digest };
+    enum class By {
+        tag,
+        digest,
+        signature_tag,  ///< where one endpoint says that there is none, others need not be reached: a signature that is
+                        ///< not seen is refused where one is wanted
+        referrers       ///< the same, by digest
+    };
 
     /// Asks the endpoints in order until one has it. @param is_final failures after which no other one is asked
     /// @return false when there is no such thing @throws Error naming each endpoint's failure

@@ -284,6 +284,16 @@ TEST_F(Signatures, OfARegistryThatDiesAreNotTakenForNone) {
     EXPECT_THROW(static_cast<void>(source_->signatures(artifact_.value())), Error);
 }
 
+TEST_F(Signatures, AreNoneWhereTheMirrorHasNoneAndTheRegistryCannotBeReached) {
+    FakeRegistry mirrored;
+    mirrored.serve_layout(dir_.path() + "/layout", kRepository);
+    source_ = make_source({mirror(mirrored), place(registry_)});
+    registry_.behave_everywhere(
+        [](FakeRegistry::Answer& answer, int /*nth*/, const std::string& /*head*/) { answer.status = 503; });
+    EXPECT_THAT(found(), IsEmpty());
+    expect_fetched();
+}
+
 TEST_F(Signatures, ThatAreNotWhatTheirDigestSaysAreRefused) {
     serve_manifest("sha256-" + std::string{artifact_->manifest_digest.hex()} + ".sig",
                    signature_manifest({"aa"}).dump());
