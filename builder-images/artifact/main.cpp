@@ -34,13 +34,15 @@ int run(int argc, char** argv) {
         "An image is named docker://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST], oci:DIRECTORY[:TAG] or "
         "oci-archive:FILE[:TAG].\n"
         "Exit codes: 0 done or nothing to do, 1 failed, 2 usage, configuration or trust, 3 no such image,\n"
-        "            6 registry unreachable or login refused, 8 the answer is no (verify).");
+        "            6 registry unreachable or login refused, 7 others keep overwriting the tag, 8 the answer is no "
+        "(verify).");
     Chosen chosen;
     add_packing_verbs(app, chosen);
     add_moving_verbs(app, chosen);
     add_tag_verb(app, chosen);
     add_looking_verbs(app, chosen);
-    add_signing_verbs(app, chosen);
+    add_sign_verb(app, chosen);
+    add_verify_verb(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

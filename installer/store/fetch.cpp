@@ -64,15 +64,6 @@ void check_modules(const DriverManifest& manifest, const std::vector<UnpackedFil
     }
 }
 
-/// The user space that driver.json was made for must be the one that the image has.
-void check_binding(const DriverManifest& manifest, const LayerDescriptor& user_space) {
-    if (manifest.user_space_layer && *manifest.user_space_layer != user_space.digest) {
-        throw Error{Errc::digest_mismatch,
-                    fmt::format("driver.json belongs to the user-space layer {}, but the image has {}",
-                                manifest.user_space_layer->text(), user_space.digest.text())};
-    }
-}
-
 std::vector<Pair> generations_with(const Store& store, const Digest& user_space) {
     std::vector<Pair> out;
     for (const GenerationInfo& generation : store.list_generations()) {
@@ -94,6 +85,16 @@ bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& s
         result.not_reused = std::move(clone.reason);
     }
     return false;
+}
+
+/// As `reuse_user_space`, by the digest that the image has and by the one that driver.json was made with: they differ
+/// when a tool compressed the layers anew (podman push, skopeo --dest-compress). The content is the same, or is
+/// refused: every file is held against driver.json.
+bool reuse_any_user_space(FetchResult& result, const Digest& layer, const Staging& staging, const Store& store,
+                          Progress& progress) {
+    if (reuse_user_space(result, layer, staging, store, progress)) return true;
+    const std::optional<Digest>& original = result.manifest.user_space_layer;
+    return original && *original != layer && reuse_user_space(result, Digest{*original}, staging, store, progress);
 }
 
 void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer, const Staging& staging,
@@ -146,10 +147,9 @@ FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artif
         need = space_of(result.manifest, true, true, left.block_bytes);
         result.bytes_downloaded = modules.size;
         check_modules(result.manifest, written);
-        check_binding(result.manifest, user_space);
         if (check) check(result.manifest, result.driver_json, result.signature);
         require_complete(result.manifest);
-        if (!reuse_user_space(result, user_space.digest, staging, store, progress)) {
+        if (!reuse_any_user_space(result, user_space.digest, staging, store, progress)) {
             fetch_user_space(result, source, user_space, staging, store, progress);
         }
         check_tree(store.root(), staging.path(), result.manifest);

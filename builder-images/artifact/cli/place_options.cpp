@@ -7,7 +7,7 @@ void add_place_options(CLI::App* verb, const std::shared_ptr<PlaceOptions>& opti
                      "registry (HOST[:PORT]) that plain http may be spoken to, besides those of this machine; may be "
                      "given several times")
         ->type_name("HOST")
-        ->expected(1);
+        ->allow_extra_args(false);
 }
 
 void add_upload_options(CLI::App* verb, const std::shared_ptr<PlaceOptions>& options) {

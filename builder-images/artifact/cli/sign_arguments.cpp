@@ -48,11 +48,11 @@ void add_sign_options(CLI::App* verb, const std::shared_ptr<SignArguments>& argu
     verb->add_option("-a,--annotation", arguments->annotations,
                      "NAME=VALUE in the signature; may be given several times")
         ->type_name("NAME=VALUE")
-        ->expected(1);
+        ->allow_extra_args(false);
 }
 
 std::string identity_of(const PlaceReference& reference) {
-    std::string identity = fmt::format("{}/{}", reference.place.host, reference.place.repository);
+    std::string identity = reference.repository();
     if (!reference.tag.empty() && !reference.digest) identity += ":" + reference.tag;
     return identity;
 }

@@ -50,6 +50,10 @@ PlaceReference PlaceReference::parse(std::string_view text) {
                             text.substr(0, 300))};
 }
 
+std::string PlaceReference::repository() const {
+    return is_registry() ? fmt::format("{}/{}", place.host, place.repository) : std::string{};
+}
+
 std::string PlaceReference::text() const {
     std::string text = place.text();
     if (!tag.empty()) text += ":" + tag;

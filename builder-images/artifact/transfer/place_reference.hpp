@@ -20,6 +20,8 @@ struct PlaceReference {
     std::optional<Digest> digest;  ///< of a registry's image only; what is meant wherever it is given
 
     [[nodiscard]] bool is_registry() const noexcept { return place.kind == SourceName::Kind::registry; }
+    /// `HOST/REPOSITORY`, what signatures name; empty for a layout.
+    [[nodiscard]] std::string repository() const;
     /// As it was written.
     [[nodiscard]] std::string text() const;
     /// The same place with this tag.

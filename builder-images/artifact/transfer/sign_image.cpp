@@ -7,7 +7,6 @@
 
 #include "builder-images/artifact/transfer/image_signatures.hpp"
 #include "builder-images/artifact/transfer/signature_set.hpp"
-#include "ports/artifact_source.hpp"
 #include "registry/signature_manifest.hpp"
 #include "trust/simple_signing.hpp"
 
@@ -23,15 +22,11 @@ std::string payload_for(const Digest& image, const SignOptions& options) {
         .to_json();
 }
 
-/// The payload of a signature by `key` over `image`; nullopt for all others.
-std::optional<OwnSignature> read_own(ImageReader& place, const SignatureLayer& layer, const Digest& image,
-                                     const PublicKey& key) {
-    std::string payload;
-    place.read_blob({kSignaturePayloadType, layer.digest, layer.size, {}},
-                    [&](std::string_view bytes) { payload += bytes; });
-    if (!key.verifies(payload, layer.base64)) return std::nullopt;
+/// What a signature by `key` over `image` says; nullopt for all others.
+std::optional<OwnSignature> read_own(const ImageSignature& signature, const Digest& image, const PublicKey& key) {
+    if (!key.verifies(signature.payload, signature.base64)) return std::nullopt;
     try {
-        SimpleSigning said = SimpleSigning::parse(payload);
+        SimpleSigning said = SimpleSigning::parse(signature.payload);
         if (said.manifest_digest != image) return std::nullopt;
         return OwnSignature{std::move(said.identity), said.serial};
     } catch (const Error&) {
@@ -41,14 +36,24 @@ std::optional<OwnSignature> read_own(ImageReader& place, const SignatureLayer& l
 
 }  // namespace
 
-std::vector<OwnSignature> signatures_by(ImageReader& place, const Digest& image, const PublicKey& key) {
+std::vector<ImageSignature> read_signatures(ImageReader& place, const Digest& image) {
     const auto set = signatures_of(place, image);
     if (!set) return {};
-    std::vector<OwnSignature> own;
+    std::vector<ImageSignature> signatures;
     for (const SignatureLayer& layer :
          parse_signature_manifest(set->bytes, set->media_type, "signatures of " + image.text())) {
-        if (auto signature = read_own(place, layer, image, key)) own.push_back(std::move(*signature));
+        ImageSignature signature{{}, layer.base64};
+        place.read_blob({kSignaturePayloadType, layer.digest, layer.size, {}},
+                        [&](std::string_view bytes) { signature.payload += bytes; });
+        signatures.push_back(std::move(signature));
     }
+    return signatures;
+}
+
+std::vector<OwnSignature> signatures_by(ImageReader& place, const Digest& image, const PublicKey& key) {
+    std::vector<OwnSignature> own;
+    for (const ImageSignature& signature : read_signatures(place, image))
+        if (auto read = read_own(signature, image, key)) own.push_back(std::move(*read));
     return own;
 }
 

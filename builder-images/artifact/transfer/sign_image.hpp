@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder-images/artifact/image_place.hpp"
+#include "ports/artifact_source.hpp"
 #include "trust/signature.hpp"
 
 namespace overdrive {
@@ -27,6 +28,9 @@ struct SignOptions {
 /// @throws Error usage: the serial is not greater than one that this key has signed for these images
 std::vector<Digest> sign_images(ImageWriter& place, const std::vector<RawManifest>& images, const PrivateKey& key,
                                 const SignOptions& options);
+
+/// The signatures that a place has for an image, nothing about them checked; the newest last, at most kMostSignatures.
+[[nodiscard]] std::vector<ImageSignature> read_signatures(ImageReader& place, const Digest& image);
 
 /// A signature whose payload was read and whose key is the one asked about.
 struct OwnSignature {

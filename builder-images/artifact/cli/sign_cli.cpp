@@ -56,7 +56,9 @@ void sign_image(ArtifactServices& services, const PlaceOptions& places, const Si
     }
 }
 
-void add_sign(CLI::App& app, Chosen& chosen) {
+}  // namespace
+
+void add_sign_verb(CLI::App& app, Chosen& chosen) {
     const auto arguments = std::make_shared<SignArguments>();
     const auto what = std::make_shared<std::string>();
     const auto as_json = std::make_shared<bool>(false);
@@ -92,34 +94,6 @@ void add_sign(CLI::App& app, Chosen& chosen) {
             sign_file(*arguments, *what);
         };
     });
-}
-
-void add_verify(CLI::App& app, Chosen& chosen) {
-    const auto key = std::make_shared<std::string>();
-    const auto file = std::make_shared<std::string>();
-    const auto signature = std::make_shared<std::string>();
-    CLI::App* verb =
-        app.add_subcommand("verify", "check FILE.sig; exits 8 when it is not the key's signature over FILE");
-    verb->add_option("--key", *key, "public key: PEM, ECDSA P-256 or Ed25519")->type_name("FILE")->required();
-    verb->add_option("--signature", *signature, "signature file; default: FILE.sig")->type_name("FILE");
-    verb->add_option("FILE", *file, "what was signed")->required();
-    verb->callback([=, &chosen] {
-        chosen = [=](ArtifactServices& /*services*/) {
-            const std::string from = signature->empty() ? *file + ".sig" : *signature;
-            const PublicKey public_key = PublicKey::parse(read_small_file(*key), *key);
-            if (!public_key.verifies(read_small_file(*file), read_small_file(from)))
-                throw Error{Errc::answer_is_no,
-                            fmt::format("'{}' is not the signature of '{}' over '{}'", from, *key, *file)};
-            print(fmt::format("'{}' is signed by '{}'\n", *file, *key));
-        };
-    });
-}
-
-}  // namespace
-
-void add_signing_verbs(CLI::App& app, Chosen& chosen) {
-    add_sign(app, chosen);
-    add_verify(app, chosen);
 }
 
 }  // namespace overdrive
