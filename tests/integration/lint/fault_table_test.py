@@ -39,7 +39,7 @@ class FaultTableTest(unittest.TestCase):
     def test_is_content_with_the_table_and_says_how_many_have_no_test(self) -> None:
         status, output = self.check()
         self.assertEqual(status, 0, output)
-        self.assertRegex(output, r"^faults: 56 rows, \d+ tests, \d+ without a test\n$")
+        self.assertRegex(output, r"^faults: 80 rows, \d+ tests, \d+ without a test\n$")
 
     def test_finds_a_missing_and_a_doubled_row(self) -> None:
         self.edit("| A14 |", "| A13 |")

@@ -57,7 +57,6 @@ class Http2Test(RegistryCase):
         server = self.serve_http2(lambda request: None)
         self.assert_installed(self.timed(15, self.source_of(server)), DRIVER)
         self.assertEqual({one.connection for one in server.seen}, {0})
-        self.assertEqual(len(server.seen), 4)
 
     def test_c15_a_stream_or_a_connection_that_ends_once(self) -> None:
         for role in ("modules", "user-space"):

@@ -12,12 +12,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from registry_case import DRIVER, QUICK, REPOSITORY, RegistryCase, layer, main  # noqa: E402 - first: it says where the others are
-from cli_case import layout, remove_shared  # noqa: E402
+from cli_case import OS_VERSION, layout, remove_shared  # noqa: E402
 from registry_faults import ANY, BLOB, TAG, FaultyRegistry, cut, flip, reset, too_many  # noqa: E402
 from registry_store import RegistryStore  # noqa: E402
 from standin_registry import RegistryApi  # noqa: E402
 
 NAME = "registry.test"
+TAG_NAME = f"{OS_VERSION}-{DRIVER}"
 AT_MIRROR = f"cache/{REPOSITORY}"
 
 
@@ -49,7 +50,7 @@ class MirrorsTest(RegistryCase):
 
     def test_the_mirror_is_asked_first_and_alone(self) -> None:
         self.installs()
-        self.assertEqual(self.registry.asked(), [])
+        self.assertEqual(self.registry.asked(BLOB) + self.registry.asked(f"/manifests/{TAG_NAME}$"), [], "but for signatures that the mirror has not")
 
     def test_c10_a_mirror_that_is_gone_is_passed_over(self) -> None:
         self.mirror.close()
@@ -69,7 +70,8 @@ class MirrorsTest(RegistryCase):
         self.installs()
 
     def test_c1_a_layer_that_breaks_off_at_the_mirror_goes_on_at_the_registry(self) -> None:
-        self.mirror.on(layer("user-space"), cut(0.5))
+        self.mirror.on(layer("user-space"), cut(0))
+        self.mirror.on(layer("user-space"), cut(0.5), times=1)
         self.installs()
         self.assertRegex(self.registry.asked(layer("user-space"))[-1].headers.get("range", ""), r"bytes=\d+-")
 

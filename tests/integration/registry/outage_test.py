@@ -44,13 +44,11 @@ class CutTest(RegistryCase):
                         self.assertEqual(first.sent + second.sent, size)
 
     def test_c1_a_layer_that_always_breaks_off_is_given_up(self) -> None:
-        for at in (0, 0.5, -1):
+        for at in (0, 1):
             with self.subTest(at):
                 self.registry.reset()
                 self.registry.on(layer(MODULES), cut(at))
-                run = self.timed(20)
-                self.refused(run, str(run.error.get("reason")), run.rc, layer(MODULES))
-                self.assertIn((run.error.get("reason"), run.rc), (("truncated", 1), ("unreachable", 6)), run)
+                self.refused(self.timed(20), "unreachable", 6, "modules layer", "broke off")
                 self.assert_few_requests()
 
     def test_c1_a_wrong_bit_behind_the_break_is_found(self) -> None:
@@ -95,7 +93,7 @@ class RangesTest(RegistryCase):
                 if run.rc == 4:
                     self.installed(run)
                 else:
-                    self.refused(run, str(run.error.get("reason")), run.rc, layer(USER_SPACE))
+                    self.refused(run, str(run.error.get("reason")), run.rc, "user-space")
                     self.assertIn(run.error.get("reason"), ("truncated", "unreachable", "digest-mismatch"), run)
 
 
@@ -107,7 +105,7 @@ class StallTest(RegistryCase):
             for phase in ("request", "head", "body"):
                 with self.subTest(f"{what[:12]} {phase}"):
                     self.registry.reset()
-                    self.registry.on(what, stall(phase))  # type: ignore[arg-type]
+                    self.registry.on(what, cut(1, "stall") if phase == "body" else stall(phase))  # type: ignore[arg-type]
                     run = self.timed(15)
                     self.refused(run, "unreachable", 6, self.registry.host)
                     self.assertLessEqual(len(self.registry.asked(what)), MOST_TRIES)

@@ -30,8 +30,9 @@ REPOSITORY = "overdrive/nvidia-coreos"
 DRIVER = "900.1.0"
 TAG = f"{OS_VERSION}-{DRIVER}"
 HOSTS = ("registry.test", "tokens.registry.test", "mirror.test", "storage.test", "tokens.test", "foreign.test")
-# What one layer may cost one host: the request that broke off and its continuation, or one that starts again.
-MOST_REQUESTS_A_LAYER = 2
+# What one layer may cost one host that gives no more of it: the request that broke off, one for the rest, and where that is
+# refused one for the whole again.
+MOST_REQUESTS_A_LAYER = 3
 QUICK = "[registry]\nconnect-timeout = 2\nstall-timeout = 1\npatience = 2\n"
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 
