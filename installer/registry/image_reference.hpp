@@ -29,7 +29,7 @@ struct HostAndPort {
 /// Whether a reference has an `@` that no digest follows: a login may stand before it, which no message repeats.
 [[nodiscard]] bool may_hold_credentials(std::string_view text) noexcept;
 inline constexpr std::string_view kCredentials =
-    "has an '@' that no sha256 digest follows; credentials belong into an auth.json";
+    "has an '@' that no sha256 digest follows; credentials belong in an auth.json";
 
 /// An image in a registry: `docker://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 struct ImageReference {

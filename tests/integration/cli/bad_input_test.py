@@ -137,7 +137,7 @@ class SourceTest(RefusedTest):
     def test_bad_references(self) -> None:
         for source, word in (("docker://", "no repository"), ("docker://host/", "repository"), ("foo:bar", "of no known kind"),
                              ("oci:", "no path"), ("docker://host/repo:tag", "the tag is computed"),
-                             ("docker://user:secret@host/repo", "credentials"), ("docker://host/Repo", "lower case")):
+                             ("docker://user:secret@host/repo", "auth.json"), ("docker://host/Repo", "lower case")):
             with self.subTest(source):
                 run = self.install(source)
                 self.refused(run, "bad-reference", 2, word, "docker://HOST[:PORT]/REPOSITORY")
@@ -401,7 +401,7 @@ class RegistryTest(RefusedTest):
     def test_plain_http_to_a_host_that_is_not_this_machine(self) -> None:
         """Only loopback addresses and [registry] insecure may be spoken to without TLS."""
         run = self.install(f"docker://{socket.gethostname()}:{self.registry.port}/{REPOSITORY}")
-        self.refused(run, "unreachable", 6, socket.gethostname())
+        self.refused(run, "tls-refused", 6, socket.gethostname(), "does not speak TLS", "[registry] insecure")
 
     def test_registry_that_stopped(self) -> None:
         self.registry.stop()

@@ -220,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"[[registry]]\nlocation = 1\n", ":2: 'location' must be a string"},
         Refused{"[[registry]]\nlocation = 'r'\ninsecure = 'yes'\n", ":3: 'insecure' must be true or false"},
         Refused{"[[registry]]\nlocation = 'https://r'\n", "without '://'"},
-        Refused{"[[registry]]\nlocation = 'r'\npull-from-mirror = 'all'\n", "belongs into [[registry.mirror]]"},
+        Refused{"[[registry]]\nlocation = 'r'\npull-from-mirror = 'all'\n", "belongs in [[registry.mirror]]"},
         Refused{"[[registry]]\nlocation = 'r'\nmirror = [{insecure = true}]\n", "a mirror needs a 'location'"},
         Refused{"[[registry]]\nlocation = 'r'\nmirror = 'm'\n", "'registry.mirror' must be an array of tables"},
         Refused{"[[registry]]\nlocation = 'r'\nmirror = [{location = 'm', pull-from-mirror = 'x'}]\n",
