@@ -132,7 +132,7 @@ class Tags(ArtifactCase):
         for status, code, reason, word, rc in ((409, "TAG_IMMUTABLE", "read-only", "does not let it be changed", 1),
                                                (400, "TAG_INVALID", "read-only", "does not let it be changed", 1),
                                                (403, "DENIED", "login-refused", "may not", 6), (405, "UNSUPPORTED", "read-only", "takes no writes", 1),
-                                               (413, "SIZE_INVALID", "no-space", "no room", 1)):
+                                               (413, "SIZE_INVALID", "no-space", "no room", 1), (507, "UNKNOWN", "no-space", "no room", 1)):
             with self.subTest(status=status):
                 self.registry.reset()
                 self.store.repository(REPOSITORY).tags.pop(TAG, None)
