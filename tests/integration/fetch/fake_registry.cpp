@@ -18,7 +18,7 @@ namespace overdrive {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int kTick = 50;  // ms between looks at stopping_
+constexpr int kTick = 5;  // ms between looks at stopping_
 
 std::string read_file(const fs::path& path) {
     std::ostringstream out;
