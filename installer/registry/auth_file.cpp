@@ -1,11 +1,11 @@
 #include "registry/auth_file.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
 #include "model/json_reader.hpp"
+#include "support/base64.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -48,24 +48,6 @@ std::string helper_name(const JsonReader& reader, const std::string& key) {
     return name;
 }
 
-/// nullopt when `text` is not padded base64 on one line.
-std::optional<std::string> decode_base64(std::string_view text) {
-    const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-    const auto is_digit = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
-    };
-    // EVP_DecodeBlock forgives white space, and '=' as a digit.
-    if (text.size() % 4 != 0 || !std::all_of(text.begin(), text.end() - static_cast<std::ptrdiff_t>(padding), is_digit))
-        return std::nullopt;
-    std::string out(text.size() / 4 * 3, '\0');
-    const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),         // NOLINT: OpenSSL's bytes
-                                       reinterpret_cast<const unsigned char*>(text.data()),  // NOLINT
-                                       static_cast<int>(text.size()));
-    if (length < 0) return std::nullopt;
-    out.resize(static_cast<std::size_t>(length) - padding);
-    return out;
-}
-
 /// nullopt for an entry that holds no login, as a credential helper leaves one.
 std::optional<KeptLogin> read_entry(const JsonReader& entry) {
     KeptLogin login;
@@ -94,31 +76,35 @@ AuthFile AuthFile::parse(std::string_view text, const std::string& name) {
     AuthFile file;
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return file;  // as the container tools take it
     const JsonReader reader = JsonReader::parse(text, name, Errc::config, JsonReader::Quoting::keys_only);
-    if (const auto auths = reader.optional_object("auths")) {
-        for (const std::string& key : auths->names()) {
-            const auto entry = auths->optional_object(key);
-            auto login = entry ? read_entry(*entry) : std::nullopt;
-            if (!login) continue;
-            const std::string place = fmt::format("auths.\"{}\"", key);
-            if (const auto host = host_of_url(key)) {
-                file.old_spellings_.try_emplace(std::string{one_name(*host)}, Entry{std::move(*login), place});
-                continue;
-            }
-            const std::size_t slash = std::min(key.find('/'), key.size());
-            file.entries_.try_emplace(std::string{one_name(key.substr(0, slash))} + key.substr(slash),
-                                      Entry{std::move(*login), place});
-        }
-    }
-    if (const auto helpers = reader.optional_object("credHelpers")) {
-        for (const std::string& key : helpers->names()) {
-            std::string helper = helper_name(*helpers, key);
-            if (helper.empty()) continue;
-            file.helpers_.try_emplace(std::string{one_name(host_of_url(key).value_or(key))},
-                                      Helper{std::move(helper), fmt::format("credHelpers.\"{}\"", key)});
-        }
-    }
+    if (const auto auths = reader.optional_object("auths")) file.take_entries(*auths);
+    if (const auto helpers = reader.optional_object("credHelpers")) file.take_helpers(*helpers);
     file.store_ = helper_name(reader, "credsStore");
     return file;
+}
+
+void AuthFile::take_entries(const JsonReader& auths) {
+    for (const std::string& key : auths.names()) {
+        const auto entry = auths.optional_object(key);
+        auto login = entry ? read_entry(*entry) : std::nullopt;
+        if (!login) continue;
+        const std::string place = fmt::format("auths.\"{}\"", key);
+        if (const auto host = host_of_url(key)) {
+            old_spellings_.try_emplace(std::string{one_name(*host)}, Entry{std::move(*login), place});
+            continue;
+        }
+        const std::size_t slash = std::min(key.find('/'), key.size());
+        entries_.try_emplace(std::string{one_name(key.substr(0, slash))} + key.substr(slash),
+                             Entry{std::move(*login), place});
+    }
+}
+
+void AuthFile::take_helpers(const JsonReader& helpers) {
+    for (const std::string& key : helpers.names()) {
+        std::string helper = helper_name(helpers, key);
+        if (helper.empty()) continue;
+        helpers_.try_emplace(std::string{one_name(host_of_url(key).value_or(key))},
+                             Helper{std::move(helper), fmt::format("credHelpers.\"{}\"", key)});
+    }
 }
 
 std::optional<LoginAnswer> AuthFile::find(std::string_view host, std::string_view repository) const {

@@ -8,6 +8,8 @@
 
 namespace overdrive {
 
+class JsonReader;
+
 /// What is kept in a file of logins.
 struct KeptLogin {
     std::string user;
@@ -52,6 +54,9 @@ private:
         std::string name;
         std::string place;
     };
+    void take_entries(const JsonReader& auths);
+    void take_helpers(const JsonReader& helpers);
+
     std::map<std::string, Entry, std::less<>> entries_;        ///< by `host[/namespace[/repository]]`
     std::map<std::string, Entry, std::less<>> old_spellings_;  ///< by host
     std::map<std::string, Helper, std::less<>> helpers_;       ///< by host

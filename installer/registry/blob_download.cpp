@@ -75,6 +75,10 @@ BlobDownload::Ending BlobDownload::ask(RegistrySession& session, bool by_range) 
         if (!has_answered) throw Error{*last_failure_};  // the session had its patience
         return refused ? Ending::range_refused : Ending::broke_off;
     }
+    return judge(response, session, by_range);
+}
+
+BlobDownload::Ending BlobDownload::judge(const HttpResponse& response, RegistrySession& session, bool by_range) {
     if (response.status == kRangeNotSatisfiable && by_range) {
         last_failure_ = Error{Errc::truncated, fmt::format("{} does not give the bytes of {} from {} on (HTTP 416)",
                                                            session.endpoint().host, what_, given_)};

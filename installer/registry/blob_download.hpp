@@ -44,6 +44,8 @@ private:
     enum class Ending { complete, broke_off, range_refused };
 
     [[nodiscard]] Ending ask(RegistrySession& session, bool by_range);
+    /// What an answer means that came to its end.
+    [[nodiscard]] Ending judge(const HttpResponse& response, RegistrySession& session, bool by_range);
     void look_at_head(const HttpResponse& head, bool by_range, bool& refused);
     void take(std::string_view bytes);
     [[noreturn]] void give_up() const;

@@ -136,8 +136,7 @@ private:
         if (prefix.empty()) fail(table, "[[registry]] needs a 'location' or a 'prefix'");
         if (out.location.empty() && !prefix.starts_with("*."))
             fail(table, fmt::format("[[registry]] with the prefix '{}' needs a 'location'", prefix));
-        if (!text(table, "pull-from-mirror").empty())
-            fail(table, "'pull-from-mirror' belongs in [[registry.mirror]]");
+        if (!text(table, "pull-from-mirror").empty()) fail(table, "'pull-from-mirror' belongs in [[registry.mirror]]");
         const bool by_digest_only = flag(table, "mirror-by-digest-only");
         if (const toml::node* mirrors = table.get("mirror")) {
             for (const toml::table* mirror : tables_of(*mirrors, "registry.mirror"))

@@ -7,6 +7,7 @@
 
 #include "model/json_reader.hpp"
 #include "registry/source_name.hpp"
+#include "support/base64.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -40,19 +41,6 @@ std::string_view parent_of(std::string_view host) {
     const bool is_public =
         second <= 3 && parent.size() - second - 1 == 2 && parent.find('.', second + 1) == std::string_view::npos;
     return is_address || is_public ? host : parent;
-}
-
-std::string encode_base64(std::string_view text) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); at += 3) {
-        std::uint32_t three = 0;
-        for (std::size_t i = 0; i < 3; ++i)
-            three = (three << 8U) | (at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U);
-        for (std::size_t i = 0; i < 4; ++i)
-            out += at + i > text.size() ? '=' : kDigits[(three >> (18U - 6U * static_cast<unsigned>(i))) & 63U];
-    }
-    return out;
 }
 
 /// A body out of a string, which it keeps.

@@ -7,8 +7,8 @@
 #include <array>
 #include <cstring>
 #include <optional>
-#include <vector>
 
+#include "support/base64.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -81,27 +81,10 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-/// Decodes one line of padded base64; nullopt for everything else.
-std::optional<std::vector<unsigned char>> decode_base64(std::string_view text) {
+/// A signature on one line of base64, white space around it; nullopt for everything else.
+std::optional<std::string> decode_signature(std::string_view text) {
     text = trimmed(text);
-    if (text.empty() || text.size() > kMostBase64 || text.size() % 4 != 0) return std::nullopt;
-    const std::size_t padding = text.ends_with("==") ? 2 : (text.ends_with("=") ? 1 : 0);
-    // EVP_DecodeBlock forgives white space, and '=' as a digit: neither is base64 on one line.
-    if (text.find_first_of(kSpace) != std::string_view::npos ||
-        text.substr(0, text.size() - padding).find('=') != std::string_view::npos) {
-        return std::nullopt;
-    }
-    std::vector<unsigned char> out(text.size() / 4 * 3);
-    const int length = EVP_DecodeBlock(out.data(), unsigned_bytes(text), static_cast<int>(text.size()));
-    if (length < 0 || static_cast<std::size_t>(length) != out.size()) return std::nullopt;
-    out.resize(out.size() - padding);
-    return out;
-}
-
-std::string encode_base64(const std::vector<unsigned char>& bytes) {
-    std::vector<unsigned char> out((bytes.size() + 2) / 3 * 4 + 1);
-    const int length = EVP_EncodeBlock(out.data(), bytes.data(), static_cast<int>(bytes.size()));
-    return {out.begin(), out.begin() + length};
+    return text.empty() || text.size() > kMostBase64 ? std::nullopt : decode_base64(text);
 }
 
 DigestContext new_context() {
@@ -133,13 +116,13 @@ PublicKey PublicKey::parse(std::string_view pem, std::string_view name) {
 }
 
 bool PublicKey::verifies(std::string_view bytes, std::string_view base64_signature) const {
-    const auto signature = decode_base64(base64_signature);
+    const auto signature = decode_signature(base64_signature);
     if (!signature) return false;
     const DigestContext context = new_context();
     if (EVP_DigestVerifyInit(context.get(), nullptr, hash_for(type_), nullptr, key_.get()) != 1)
         fail("check a signature with this key");
-    const int answer =
-        EVP_DigestVerify(context.get(), signature->data(), signature->size(), unsigned_bytes(bytes), bytes.size());
+    const int answer = EVP_DigestVerify(context.get(), unsigned_bytes(*signature), signature->size(),
+                                        unsigned_bytes(bytes), bytes.size());
     ERR_clear_error();
     return answer == 1;
 }
@@ -165,8 +148,9 @@ std::string PrivateKey::sign(std::string_view bytes) const {
         EVP_DigestSign(context.get(), nullptr, &length, unsigned_bytes(bytes), bytes.size()) != 1) {
         fail("sign with this key");
     }
-    std::vector<unsigned char> signature(length);
-    if (EVP_DigestSign(context.get(), signature.data(), &length, unsigned_bytes(bytes), bytes.size()) != 1)
+    std::string signature(length, '\0');
+    auto* const out = reinterpret_cast<unsigned char*>(signature.data());  // the C API's byte type
+    if (EVP_DigestSign(context.get(), out, &length, unsigned_bytes(bytes), bytes.size()) != 1)
         fail("sign with this key");
     signature.resize(length);
     return encode_base64(signature);
