@@ -55,6 +55,16 @@ bool take_parameters(FieldScanner& scanner, Challenge& challenge) {
     return true;
 }
 
+/// What stands behind a challenge's scheme, up to the next challenge. @return false when it is malformed
+bool take_rest(FieldScanner& scanner, Challenge& challenge) {
+    const bool has_more = scanner.skip_blanks();
+    if (scanner.at_end() || scanner.skip(',')) return true;
+    if (!has_more) return false;
+    if (skip_token68(scanner)) return true;
+    const std::size_t here = scanner.position();
+    return take_parameters(scanner, challenge) && scanner.position() != here;
+}
+
 }  // namespace
 
 std::string Challenge::parameter(const std::string& name) const {
@@ -71,14 +81,7 @@ std::vector<Challenge> parse_challenges(std::string_view field) {
         if (scanner.at_end()) return challenges;
         Challenge challenge{.scheme = lower_case(scanner.take_token()), .parameters = {}};
         if (challenge.scheme.empty() || challenges.size() == kMostChallenges) return {};
-        const bool has_more = scanner.skip_blanks();
-        if (!scanner.at_end() && !scanner.skip(',')) {
-            if (!has_more) return {};
-            if (!skip_token68(scanner)) {
-                const std::size_t here = scanner.position();
-                if (!take_parameters(scanner, challenge) || scanner.position() == here) return {};
-            }
-        }
+        if (!take_rest(scanner, challenge)) return {};
         challenges.push_back(std::move(challenge));
     }
 }

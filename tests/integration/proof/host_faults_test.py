@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(TOP / "tests/proof"), str(Path(__file__).resolve().parent)]
+sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/proof"), str(Path(__file__).resolve().parent)]
 
 import moved_clock  # noqa: E402
 import proof_host as proof  # noqa: E402
