@@ -49,6 +49,14 @@ Error wants_client_certificate(const CurlFailure& failure, const std::string& wo
         fmt::format("put client.cert and client.key into /etc/containers/certs.d/{}/", failure.host));
 }
 
+/// Whether a connection was torn down before any answer. In TLS 1.3 a server judges the client's certificate after the
+/// handshake, and its alert is lost when it closes while the request is still being sent (RFC 8446 4.4.2.4).
+bool is_torn_down(const CurlFailure& failure, const CurlExchange& exchange, const std::string& words) {
+    return failure.is_https && exchange.response().status == 0 &&
+           (failure.code == CURLE_SEND_ERROR || failure.code == CURLE_RECV_ERROR) &&
+           says_any(words, {"Connection reset", "Broken pipe", "SSL_ERROR_SYSCALL"});
+}
+
 }  // namespace
 
 Error describe_failure(const CurlFailure& failure, const CurlExchange& exchange, const TlsFiles& tls) {
@@ -82,6 +90,11 @@ Error describe_failure(const CurlFailure& failure, const CurlExchange& exchange,
     if (failure.code == CURLE_OPERATION_TIMEDOUT && exchange.response().status != 0) {
         return {Errc::unreachable,
                 fmt::format("the transfer stalled for {} s: {}", failure.stall_timeout.count(), words)};
+    }
+    if (is_torn_down(failure, exchange, words)) {
+        return {Errc::unreachable,
+                fmt::format("{} (a registry that wants {} client certificate may end so: certs.d/{}/client.cert)",
+                            words, tls.client_certificate.empty() ? "a" : "another", failure.host)};
     }
     return {Errc::unreachable, words};
 }

@@ -17,6 +17,7 @@ struct CurlFailure {
     std::string complaint;  ///< of TlsCheck
     std::string host;       ///< that was spoken to
     std::chrono::seconds stall_timeout{0};
+    bool is_https = false;
 };
 
 /// The reason, the words and the remedy of a failed transfer; never with credentials of a proxy.

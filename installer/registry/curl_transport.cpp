@@ -224,7 +224,8 @@ HttpResponse CurlTransport::exchange_once(const HttpRequest& request, const std:
                                 .words = detail.data(),
                                 .complaint = tls_check_->complaint(),
                                 .host = require_url(url).authority(),
-                                .stall_timeout = settings_.stall_timeout},
+                                .stall_timeout = settings_.stall_timeout,
+                                .is_https = url.starts_with("https://")},
                                exchange, tls);
     }
     return std::move(exchange.response());

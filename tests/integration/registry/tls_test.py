@@ -203,6 +203,11 @@ class RealRegistryTest(TlsCase):
     def test_c11_a_private_authority(self) -> None:
         self.assert_installed(self.timed(15, self.real()), DRIVER)
 
+    def refused_for_its_certificate(self, run: Run) -> None:
+        """In TLS 1.3 the alert comes after the handshake, and is lost when the connection is closed while we still send."""
+        reason = "unreachable" if run.error.get("reason") == "unreachable" else "login-refused"
+        self.refused(run, reason, 6, "client certificate", "client.cert")
+
     def test_c11_a_client_certificate_is_shown_where_it_is_wanted(self) -> None:
         client = self.authority.client("node")
         source = self.real(f", clientcas: [{self.authority.certificate}]", client=client)
@@ -210,12 +215,12 @@ class RealRegistryTest(TlsCase):
         for name in ("client.cert", "client.key"):
             (folder / name).rename(self.work / name)
         self.remember()
-        self.refused(self.timed(10, source), "login-refused", 6, "client certificate")
+        self.refused_for_its_certificate(self.timed(10, source))
         stranger = Authority(self.work, "strangers").client("stranger")
         shutil.copy(stranger.certificate, folder / "client.cert")
         shutil.copy(stranger.key, folder / "client.key")
         self.remember()
-        self.refused(self.timed(10, source), "login-refused", 6, "client certificate")
+        self.refused_for_its_certificate(self.timed(10, source))
         for name in ("client.cert", "client.key"):
             shutil.move(self.work / name, folder / name)
         self.assert_installed(self.timed(15, source), DRIVER)

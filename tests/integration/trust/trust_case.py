@@ -58,12 +58,13 @@ def cosign(*words: object, **environment: str) -> str:
 @functools.cache
 def cosign_key(name: str) -> tuple[Path, Path]:
     """A key pair: as cosign keeps the private one, and the public one in PEM. `ed25519` is one that openssl made."""
+    prefix = f"cosign-{name}"  # keys() of cli_case has the names without it
     if name == "ed25519":
         say(["openssl", "genpkey", "-algorithm", name, "-out", shared() / f"{name}.pem"])
-        cosign("import-key-pair", "--key", shared() / f"{name}.pem", "--output-key-prefix", name)
+        cosign("import-key-pair", "--key", shared() / f"{name}.pem", "--output-key-prefix", prefix)
     else:
-        cosign("generate-key-pair", "--output-key-prefix", name)
-    return shared() / f"{name}.key", shared() / f"{name}.pub"
+        cosign("generate-key-pair", "--output-key-prefix", prefix)
+    return shared() / f"{prefix}.key", shared() / f"{prefix}.pub"
 
 
 @functools.cache
