@@ -46,6 +46,8 @@ struct CurlSettings {
 class CurlTransport final : public HttpTransport {
 public:
     explicit CurlTransport(CurlSettings settings);
+    CurlTransport(const CurlTransport&) = delete;
+    CurlTransport& operator=(const CurlTransport&) = delete;
     ~CurlTransport() override;
 
     HttpResponse perform(const HttpRequest& request, const Sink& sink) override;
