@@ -54,12 +54,7 @@ void add_install(CLI::App& app, Dispatch& dispatch) {
     verb->add_option("--staged", options->staged, "publish what a container run has staged")->group("");
     verb->add_option("--vouched", options->vouched, "how what is staged was vouched for")->group("");
     verb->add_option("--signed-by", options->signed_by, "the keys that vouched for what is staged")->group("");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "install";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_install(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_install);
     const auto plan = std::make_shared<InstallOptions>();
     plan->dry_run = true;
     CLI::App* plan_verb = app.add_subcommand("plan", "the same as 'install --dry-run': print what install would do");
@@ -80,12 +75,7 @@ void add_update(CLI::App& app, Dispatch& dispatch) {
     add_install_options(*verb, *options);
     verb->add_flag("--unit", options->unit,
                    "called by nvidia-update.service: queue a restart of nvidia.service instead of activating");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "update";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_update(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_update);
 }
 
 void add_activate(CLI::App& app, Dispatch& dispatch) {
@@ -101,12 +91,7 @@ void add_activate(CLI::App& app, Dispatch& dispatch) {
         ->check(CLI::IsMember({"overlay", "links"}));
     verb->add_flag("--dry-run", options->dry_run, "print the steps and change nothing");
     verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "activate";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_activate(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_activate);
 }
 
 void add_deactivate(CLI::App& app, Dispatch& dispatch) {
@@ -114,12 +99,7 @@ void add_deactivate(CLI::App& app, Dispatch& dispatch) {
     CLI::App* verb =
         app.add_subcommand("deactivate", "unload the driver and take its libraries away; generations stay installed");
     verb->add_flag("--boot", options->boot, "called by nvidia.service at shutdown: detach the libraries only");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "deactivate";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_deactivate(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_deactivate);
 }
 
 void add_rollback(CLI::App& app, Dispatch& dispatch) {
@@ -132,12 +112,7 @@ void add_rollback(CLI::App& app, Dispatch& dispatch) {
     verb->add_option("--to", options->to, "generation to return to, as 'list' prints it, or a driver version")
         ->type_name("GENERATION");
     verb->add_flag("--dry-run", options->dry_run, "print the plan and change nothing");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "rollback";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_rollback(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_rollback);
 }
 
 void add_recover(CLI::App& app, Dispatch& dispatch) {
@@ -158,12 +133,7 @@ void add_uninstall(CLI::App& app, Dispatch& dispatch) {
         "Refuses, naming them, while programs use the driver. Files that were edited stay and are named, and so does\n"
         "/etc/overdrive.");
     verb->add_flag("--dry-run", options->dry_run, "print what would be removed and change nothing");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "uninstall";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_uninstall(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_uninstall);
 }
 
 }  // namespace

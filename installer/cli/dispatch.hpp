@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "model/exit_code.hpp"
 #include "verbs/report.hpp"
@@ -22,6 +24,18 @@ struct Dispatch {
     std::string verb;
     std::function<ExitCode(Services&, Report&)> chosen;
 };
+
+/// Lets a verb choose `run`, with the options that its part of the command line fills.
+template <typename Options>
+void choose(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options> options,
+            ExitCode (*run)(const Options&, Services&, Report&)) {
+    verb.callback([&dispatch, name = verb.get_name(), options = std::move(options), run] {
+        dispatch.verb = name;
+        dispatch.chosen = [options, run](Services& services, Report& report) {
+            return run(*options, services, report);
+        };
+    });
+}
 
 /// The verbs that change the host: install, update, activate, deactivate, rollback, recover, uninstall.
 void add_changing_verbs(CLI::App& app, Dispatch& dispatch);

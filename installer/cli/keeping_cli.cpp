@@ -49,12 +49,7 @@ void add_prune(CLI::App& app, Dispatch& dispatch) {
         ->required()
         ->check(CLI::Range(1, 1000));
     verb->add_flag("--dry-run", options->dry_run, "tell what would be removed and freed, and change nothing");
-    verb->callback([&dispatch, options] {
-        dispatch.verb = "prune";
-        dispatch.chosen = [options](Services& services, Report& report) {
-            return run_prune(*options, services, report);
-        };
-    });
+    choose(*verb, dispatch, options, run_prune);
 }
 
 void add_history(CLI::App& app, Dispatch& dispatch) {

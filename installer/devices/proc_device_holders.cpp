@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "devices/host_texts.hpp"
+#include "devices/number_text.hpp"
 #include "devices/process_place.hpp"
 
 namespace overdrive {
@@ -39,14 +39,6 @@ std::string shortened(std::string text, std::size_t most) {
     return text;
 }
 
-template <typename Number>
-std::optional<Number> number(std::string_view text) {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 /// Nodes of the GPU's display side: `226:0` in /sys/class/drm/card0/dev.
 void add_drm_nodes(const Root& root, DeviceSet& set) {
     for (const std::string& name : root.list(kDrm)) {
@@ -55,8 +47,8 @@ void add_drm_nodes(const Root& root, DeviceSet& set) {
         const std::string text = printable(root.read_file(fmt::format("{}/{}/dev", kDrm, name)).value_or(""));
         const std::size_t colon = text.find(':');
         if (colon == std::string::npos) continue;  // a connector: no device of its own
-        const auto major_number = number<unsigned>(std::string_view{text}.substr(0, colon));
-        const auto minor_number = number<unsigned>(std::string_view{text}.substr(colon + 1));
+        const auto major_number = parse_number<unsigned>(std::string_view{text}.substr(0, colon));
+        const auto minor_number = parse_number<unsigned>(std::string_view{text}.substr(colon + 1));
         if (major_number && minor_number) set.devices.insert(makedev(*major_number, *minor_number));
     }
 }
@@ -149,7 +141,7 @@ private:
 
     [[nodiscard]] DeviceHolder describe(const std::string& pid) const {
         DeviceHolder holder;
-        holder.pid = number<int>(pid).value_or(0);
+        holder.pid = parse_number<int>(pid).value_or(0);
         holder.program = printable(text_of(pid, "comm"));
         holder.command = shortened(printable(text_of(pid, "cmdline")), kMostCommand);
         const ProcessPlace place = parse_process_cgroup(text_of(pid, "cgroup"));

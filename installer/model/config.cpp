@@ -1,7 +1,6 @@
 #include "model/config.hpp"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <span>
 
 #include "model/nearest_name.hpp"
+#include "model/toml_document.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -306,14 +306,7 @@ TrustPolicy Config::policy_for(std::string_view place) const {
 }
 
 void apply_config(Config& config, std::string_view toml, const std::string& name, Strictness strictness) {
-    toml::table document;
-    try {
-        document = toml::parse(toml, name);
-    } catch (const toml::parse_error& error) {
-        throw Error{Errc::config,
-                    fmt::format("{}:{}: not TOML: {}", name, error.source().begin.line, error.description())};
-    }
-    ConfigReader{config, name, strictness}.read(document);
+    ConfigReader{config, name, strictness}.read(parse_toml(toml, name));
 }
 
 }  // namespace overdrive

@@ -51,6 +51,12 @@ struct HttpResponse {
     /// Why the redirect that this answer is was not followed (`it redirects to 'file:///etc/passwd', which is
     /// refused`); empty when it is none. Asking again does not help.
     std::string refused_redirect{};
+
+    /// A field of the head by its name in lower case; empty when it is not there.
+    [[nodiscard]] std::string field(const std::string& name) const {
+        const auto found = headers.find(name);
+        return found == headers.end() ? std::string{} : found->second;
+    }
 };
 
 /// HTTP as the registry client needs it.

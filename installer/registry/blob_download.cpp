@@ -18,11 +18,6 @@ constexpr std::uint64_t kProgress = 1U << 20U;
 constexpr std::uint64_t kProgressPart = 4;
 constexpr int kMostIdleRequests = 2;
 
-std::string field(const HttpResponse& response, const std::string& name) {
-    const auto found = response.headers.find(name);
-    return found == response.headers.end() ? std::string{} : found->second;
-}
-
 bool may_go_on(Errc code) { return code == Errc::unreachable || code == Errc::truncated; }
 
 }  // namespace
@@ -92,7 +87,7 @@ BlobDownload::Ending BlobDownload::judge(const HttpResponse& response, RegistryS
     if (given_ == size_) return Ending::complete;
     const Error ended{Errc::truncated, fmt::format("{} ended after {} of {} bytes", what_, given_, size_)};
     // A server that announces fewer bytes has no more of them.
-    if (response.status == kOk && !field(response, "content-length").empty()) throw Error{ended};
+    if (response.status == kOk && !response.field("content-length").empty()) throw Error{ended};
     last_failure_ = ended;
     return Ending::broke_off;
 }
@@ -103,10 +98,10 @@ void BlobDownload::give_up() const {
 }
 
 void BlobDownload::look_at_head(const HttpResponse& head, bool by_range, bool& refused) {
-    const std::string etag = field(head, "etag");
+    const std::string etag = head.field("etag");
     const bool is_strong = is_strong_etag(etag);
     if (by_range && head.status == kPartialContent) {
-        const auto range = parse_content_range(field(head, "content-range"));
+        const auto range = parse_content_range(head.field("content-range"));
         const bool is_rest = range && range->first == given_ && range->size.value_or(size_) == size_;
         const bool is_same = etag_.empty() || !is_strong || etag == etag_;
         if (is_rest && is_same) return;

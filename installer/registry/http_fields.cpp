@@ -191,6 +191,12 @@ std::optional<std::string> parse_next_link(std::string_view text) {
     return std::nullopt;
 }
 
+std::string parse_media_type(std::string_view text) {
+    std::string_view type = text.substr(0, text.find(';'));
+    while (type.ends_with(' ')) type.remove_suffix(1);
+    return std::string{type};
+}
+
 bool is_strong_etag(std::string_view text) noexcept {
     return text.size() >= 2 && text.size() <= 256 && text.front() == '"' && text.back() == '"' &&
            text.find('"', 1) == text.size() - 1 &&

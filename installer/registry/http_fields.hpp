@@ -42,6 +42,10 @@ struct ContentRange {
 /// @see RFC 8288 3; OCI distribution-spec, "Listing tags"
 [[nodiscard]] std::optional<std::string> parse_next_link(std::string_view text);
 
+/// The media type of a Content-Type field without its parameters: `application/json; charset=utf-8` is
+/// `application/json`. @see RFC 9110 8.3.1
+[[nodiscard]] std::string parse_media_type(std::string_view text);
+
 /// Whether an entity tag is one that bytes may be compared by: `"abc"`, not `W/"abc"`.
 /// @see RFC 9110 8.8.3 and 13.1.5 (If-Range takes strong ones only)
 [[nodiscard]] bool is_strong_etag(std::string_view text) noexcept;

@@ -1,11 +1,11 @@
 #include "registry/registries_conf.hpp"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "model/toml_document.hpp"
 #include "registry/image_reference.hpp"
 #include "support/error.hpp"
 
@@ -152,14 +152,7 @@ private:
 void RegistriesConf::apply(std::string_view toml, const std::string& name) {
     if (toml.size() > kMostBytes)
         throw Error{Errc::config, fmt::format("{}: more than {} bytes are no registries.conf", name, kMostBytes)};
-    toml::table document;
-    try {
-        document = toml::parse(toml, name);
-    } catch (const toml::parse_error& error) {
-        throw Error{Errc::config,
-                    fmt::format("{}:{}: not TOML: {}", name, error.source().begin.line, error.description())};
-    }
-    Reader{tables_, name}.read(document);
+    Reader{tables_, name}.read(parse_toml(toml, name));
 }
 
 RegistriesConf::Tables::const_iterator RegistriesConf::find(std::string_view name) const {

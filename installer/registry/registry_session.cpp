@@ -37,11 +37,6 @@ bool may_pass(long status) {
     return status == kRequestTimeout || status == kTooManyRequests || (status >= kServerError && status < 600);
 }
 
-std::string field(const HttpResponse& response, const std::string& name) {
-    const auto found = response.headers.find(name);
-    return found == response.headers.end() ? std::string{} : found->second;
-}
-
 /// The first message of an OCI error document; empty when there is none.
 std::string registry_words(const HttpResponse& response) {
     const auto json = nlohmann::json::parse(response.body, nullptr, false);
@@ -183,8 +178,8 @@ HttpResponse RegistrySession::try_patiently(const Attempt& attempt) {
         try {
             HttpResponse response = attempt.once();
             if (!may_pass(response.status)) return response;
-            const seconds now = parse_http_date(field(response, "date")).value_or(clock_.wall());
-            asked = parse_retry_after(field(response, "retry-after"), now);
+            const seconds now = parse_http_date(response.field("date")).value_or(clock_.wall());
+            asked = parse_retry_after(response.field("retry-after"), now);
             failure = gave_up(attempt.host, response, asked, tries);
         } catch (const Error& error) {
             if (error.code() != Errc::unreachable && error.code() != Errc::truncated) throw;
@@ -227,7 +222,7 @@ std::optional<std::string> RegistrySession::authorization(const RegistryRequest&
 }
 
 void RegistrySession::answer_challenge(const RegistryRequest& request, const HttpResponse& response) {
-    const std::vector<Challenge> challenges = parse_challenges(field(response, "www-authenticate"));
+    const std::vector<Challenge> challenges = parse_challenges(response.field("www-authenticate"));
     const auto find = [&](std::string_view scheme) {
         return std::find_if(challenges.begin(), challenges.end(),
                             [&](const Challenge& challenge) { return challenge.scheme == scheme; });

@@ -7,6 +7,7 @@
 #include "model/json_reader.hpp"
 #include "registry/blob_check.hpp"
 #include "registry/blob_download.hpp"
+#include "registry/http_fields.hpp"
 #include "registry/image_manifest.hpp"
 #include "registry/signature_manifest.hpp"
 #include "registry/tag_list.hpp"
@@ -20,19 +21,6 @@ namespace {
 constexpr long kOk = 200;
 constexpr long kNotFound = 404;
 constexpr long kUnauthorized = 401;
-
-std::string header(const HttpResponse& response, const std::string& name) {
-    const auto found = response.headers.find(name);
-    return found == response.headers.end() ? std::string{} : found->second;
-}
-
-/// `application/json; charset=utf-8` -> `application/json`
-std::string media_type_of(const HttpResponse& response) {
-    const std::string text = header(response, "content-type");
-    std::string type = text.substr(0, text.find(';'));
-    while (!type.empty() && type.back() == ' ') type.pop_back();
-    return type;
-}
 
 /// What one endpoint cannot give and another may.
 bool may_be_elsewhere(Errc code) {
@@ -66,7 +54,7 @@ struct Failure {
 
 /// A 404 of a registry, not of something that stands in its place.
 void require_registry(RegistrySession& session, const HttpResponse& not_found) {
-    const bool looks_like_one = !header(not_found, "docker-distribution-api-version").empty() ||
+    const bool looks_like_one = !not_found.field("docker-distribution-api-version").empty() ||
                                 not_found.body.find("\"errors\"") != std::string::npos;
     if (looks_like_one) return;
     const std::string base = session.url_of("");
@@ -85,7 +73,7 @@ void require_registry(RegistrySession& session, const HttpResponse& not_found) {
 
 /// Refuses what is no manifest at all, such as the page of a portal.
 void require_manifest_type(const std::string& reference, const HttpResponse& response) {
-    const std::string type = media_type_of(response);
+    const std::string type = parse_media_type(response.field("content-type"));
     if (is_index_type(type) || is_manifest_type(type)) return;
     throw Error{Errc::bad_manifest,
                 fmt::format("manifest '{}': '{}' is not the media type of a manifest", reference, type.substr(0, 100))};
@@ -93,7 +81,7 @@ void require_manifest_type(const std::string& reference, const HttpResponse& res
 
 /// Refuses a document that is not what its server says it is.
 void check_announced(const std::string& reference, const HttpResponse& response, const std::string& digest) {
-    const std::string announced = header(response, "docker-content-digest");
+    const std::string announced = response.field("docker-content-digest");
     if (!announced.starts_with("sha256:") || announced == digest) return;
     throw Error{Errc::digest_mismatch,
                 fmt::format("manifest '{}' is damaged: its bytes hash to {}, the registry says {}", reference, digest,
@@ -157,7 +145,7 @@ std::optional<RegistrySource::Document> RegistrySource::find_manifest(By by, con
                                                            "bytes hash to {}",
                                                            reference, digest)};
         }
-        found = Document{response.body, media_type_of(response)};
+        found = Document{response.body, parse_media_type(response.field("content-type"))};
         return true;
     };
     static_cast<void>(ask(by, get));
@@ -259,7 +247,7 @@ std::optional<std::string> RegistrySource::list_referrers(const Digest& image) {
                                                        .most_bytes = kMostManifestBytes},
                                                       {});
         // A registry without the referrers API answers 404, some 400 or 405; then the tag is looked at.
-        if (response.status != kOk || !is_index_type(media_type_of(response))) return false;
+        if (response.status != kOk || !is_index_type(parse_media_type(response.field("content-type")))) return false;
         listed = response.body;
         return true;
     };

@@ -24,16 +24,11 @@ struct UploadLost {
     Error why;
 };
 
-std::string field(const HttpResponse& response, const std::string& name) {
-    const auto found = response.headers.find(name);
-    return found == response.headers.end() ? std::string{} : found->second;
-}
-
 bool may_pass(const Error& error) { return error.code() == Errc::unreachable || error.code() == Errc::truncated; }
 
 /// OCI-Chunk-Min-Length: what a registry wants a piece to have at least; 0 when it says nothing.
 std::uint64_t least_piece(const HttpResponse& response) {
-    const std::string text = field(response, "oci-chunk-min-length");
+    const std::string text = response.field("oci-chunk-min-length");
     std::uint64_t bytes = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), bytes);
     return failure == std::errc{} && end == text.data() + text.size() ? std::min(bytes, kMostPieceBytes) : 0;
@@ -129,7 +124,7 @@ void BlobUpload::patch() {
         send("PATCH", location_, {kOctets, "Content-Range: " + piece_range(at_, piece_.size())}, piece_);
     if (response.status == 202) {
         keep_location(response);
-        go_on_from(parse_uploaded_range(field(response, "range")).value_or(at_ + piece_.size()));
+        go_on_from(parse_uploaded_range(response.field("range")).value_or(at_ + piece_.size()));
         return;
     }
     if (response.status == 416) return go_on_from(ask_how_much());
@@ -151,9 +146,9 @@ void BlobUpload::go_on_from(std::uint64_t have) {
 std::uint64_t BlobUpload::ask_how_much() {
     const HttpResponse response = session_.perform(
         {.method = "GET", .path = location_, .most_bytes = kMostRefusalBytes, .actions = "pull,push"}, {});
-    const auto have = parse_uploaded_range(field(response, "range"));
+    const auto have = parse_uploaded_range(response.field("range"));
     if (response.status / 100 != 2 || !have) throw UploadLost{refusal(response)};
-    if (!field(response, "location").empty()) keep_location(response);
+    if (!response.field("location").empty()) keep_location(response);
     return *have;
 }
 
@@ -169,7 +164,7 @@ void BlobUpload::finish() {
     // 400: the digest or size differs, 404: the upload is not known, 416: pieces are missing.
     if (response.status == 400 || response.status == 404 || response.status == 416) throw UploadLost{refusal(response)};
     if (response.status != 201 && response.status != 204) throw refusal(response);
-    if (const std::string said = field(response, "docker-content-digest"); !said.empty() && said != blob_.digest.text())
+    if (const std::string said = response.field("docker-content-digest"); !said.empty() && said != blob_.digest.text())
         throw Error{Errc::digest_mismatch, fmt::format("{} keeps blob {} as '{}'", session_.endpoint().host,
                                                        blob_.digest.text(), said.substr(0, 100))};
     tell_sent(blob_.size);
@@ -181,7 +176,7 @@ bool BlobUpload::is_there() {
 }
 
 void BlobUpload::keep_location(const HttpResponse& response) {
-    location_ = absolute_url(session_.endpoint(), field(response, "location"));
+    location_ = absolute_url(session_.endpoint(), response.field("location"));
 }
 
 HttpResponse BlobUpload::send(const std::string& method, const std::string& url, std::vector<std::string> headers,

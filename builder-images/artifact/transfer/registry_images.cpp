@@ -23,19 +23,6 @@ constexpr long kOk = 200;
 constexpr long kNotFound = 404;
 constexpr std::size_t kMostPages = 1000;
 
-std::string field(const HttpResponse& response, const std::string& name) {
-    const auto found = response.headers.find(name);
-    return found == response.headers.end() ? std::string{} : found->second;
-}
-
-/// `application/json; charset=utf-8` -> `application/json`
-std::string media_type_of(const HttpResponse& response) {
-    const std::string text = field(response, "content-type");
-    std::string type = text.substr(0, text.find(';'));
-    while (!type.empty() && type.back() == ' ') type.pop_back();
-    return type;
-}
-
 /// The tags of one page; a repository without any has null there.
 std::vector<std::string> tags_of(const std::string& page) {
     const JsonReader reader = JsonReader::parse(page, "tag list", Errc::bad_manifest);
@@ -71,8 +58,8 @@ std::optional<RawManifest> RegistryImages::get(const std::string& reference) {
     if (response.status == kNotFound) return std::nullopt;
     if (response.status != kOk) throw refusal("read from", response);
     const std::string document = fmt::format("manifest '{}' of {}", reference, name());
-    RawManifest manifest = checked_manifest(response.body, media_type_of(response), document);
-    const std::string said = field(response, "docker-content-digest");
+    RawManifest manifest = checked_manifest(response.body, parse_media_type(response.field("content-type")), document);
+    const std::string said = response.field("docker-content-digest");
     if (said.starts_with("sha256:") && said != manifest.digest.text()) {
         throw Error{Errc::digest_mismatch, fmt::format("{} hashes to {}, the registry says {}", document,
                                                        manifest.digest.text(), said.substr(0, 100))};
@@ -110,7 +97,7 @@ std::vector<std::string> RegistryImages::tags(std::size_t most) {
         std::vector<std::string> some = tags_of(response.body);
         all.insert(all.end(), some.begin(), some.end());
         if (all.size() > most) throw Error{Errc::bad_manifest, fmt::format("'{}' has more than {} tags", name(), most)};
-        const auto link = parse_next_link(field(response, "link"));
+        const auto link = parse_next_link(response.field("link"));
         const std::string before = std::exchange(next, link ? absolute_url(session_.endpoint(), *link) : std::string{});
         if (!next.empty() && (next == before || some.empty() || !is_on_endpoint(session_.endpoint(), next)))
             throw Error{Errc::bad_manifest,
@@ -125,7 +112,7 @@ std::vector<std::string> RegistryImages::tags(std::size_t most) {
 std::optional<std::string> RegistryImages::ask_referrers(const Digest& subject) {
     const HttpResponse response = ask("GET", "referrers/" + subject.text(), kMostManifestBytes);
     // Registries without the list answer 404, some with a page of their own.
-    lists_referrers_ = response.status == kOk && media_type_of(response) == kIndexType;
+    lists_referrers_ = response.status == kOk && parse_media_type(response.field("content-type")) == kIndexType;
     return *lists_referrers_ ? std::optional{response.body} : std::nullopt;
 }
 
@@ -181,7 +168,7 @@ void RegistryImages::put(const std::string& reference, const RawManifest& manife
                          {});
     if (response.status != 201 && response.status != kOk)
         throw refusal(fmt::format("put manifest '{}' into", reference), response);
-    const std::string said = field(response, "docker-content-digest");
+    const std::string said = response.field("docker-content-digest");
     if (!said.empty() && said != manifest.digest.text())
         throw Error{Errc::digest_mismatch,
                     fmt::format("{} keeps manifest {} as '{}'", name(), manifest.digest.text(), said.substr(0, 100))};
@@ -194,7 +181,7 @@ void RegistryImages::put_manifest(const RawManifest& manifest) {
 
 bool RegistryImages::put_tag(const std::string& tag, const RawManifest& manifest) {
     const HttpResponse response = ask("HEAD", "manifests/" + tag, 0, {manifest_accept_header()});
-    if (response.status == kOk && field(response, "docker-content-digest") == manifest.digest.text()) return false;
+    if (response.status == kOk && response.field("docker-content-digest") == manifest.digest.text()) return false;
     put(tag, manifest);
     return true;
 }
