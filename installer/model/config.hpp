@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,19 @@ namespace overdrive {
 
 /// What nvidia-smi's answer means for an activation.
 enum class SmiPolicy { off, warn, require };
+
+/// What `--now` and an update do about a loaded driver that somebody uses.
+enum class WhenBusy {
+    defer,  ///< it stays until the next boot
+    wait,   ///< wait a limited time for its users to end, then defer
+    stop    ///< stop the daemons that are known to hold it (monitoring, fabric manager), then as `wait`
+};
+
+/// What happens to units and drop-ins of our names that somebody else wrote.
+enum class ForeignUnits {
+    mask,   ///< put aside visibly, restored on uninstall
+    refuse  ///< an error that names them
+};
 
 /// The desired state and the policy, merged from all places. Values are checked when they are read.
 struct Config {
@@ -35,7 +49,20 @@ struct Config {
     SmiPolicy nvidia_smi = SmiPolicy::warn;    ///< `nvidia-smi = "off" | "warn" | "require"`
     std::chrono::seconds kubelet_wait{120};    ///< `kubelet-wait = 120`
     std::vector<std::string>
-        before;  ///< `before = ["kubelet.service"]`: units ordered after the driver, besides the usual ones
+        before;           ///< `before = ["kubelet.service"]`: units ordered after the driver, besides the usual ones
+    bool strict = false;  ///< `strict = true`: a consumer does not start when nvidia.service failed
+    WhenBusy when_busy = WhenBusy::defer;  ///< `when-busy = "defer" | "wait" | "stop"`
+    std::chrono::seconds busy_wait{60};    ///< `busy-wait = 60`: how long `wait` and `stop` wait for users to end
+    ForeignUnits foreign_units = ForeignUnits::mask;  ///< `foreign-units = "mask" | "refuse"`
+    /// `[parameters]` `nvidia = ["NVreg_EnableGpuFirmware=1"]`: by module, then by parameter; over those of driver.json
+    std::map<std::string, std::map<std::string, std::string>> parameters;
+    std::vector<std::string> preflight_ignore;  ///< `[preflight] ignore = ["signer-unknown"]`: codes that do not block
+    bool stage_auto = true;                     ///< `[stage] auto = false`: a pending OS is not staged by itself
+    bool gate_hold = true;                      ///< `[gate] hold = false`: no reboot is held, `gate` only answers
+    std::chrono::seconds gate_timeout{4 * 3600};  ///< `[gate] timeout = 14400`: a reboot is held at most so long
+    std::chrono::seconds hook_timeout{30};        ///< `[hooks] timeout = 30`: for each executable in hooks.d
+    std::string metrics_directory;      ///< `[metrics] directory = "/var/lib/node_exporter"`; empty = no metrics file
+    bool operator_validations = false;  ///< `operator-validations = true`: the files that NVIDIA's operator waits for
     /// The pin where there is one, else the driver.
     [[nodiscard]] std::optional<DriverWish> wish() const;
     /// The policy for a place, by the longest prefix. @param place a repository with its host, or a source's name

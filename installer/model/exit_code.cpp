@@ -11,6 +11,7 @@ ExitCode exit_code_of(Errc reason) noexcept {
         case Errc::not_root:
         case Errc::bad_root:
         case Errc::bad_reference:
+        case Errc::foreign_driver:
             return ExitCode::usage;
         case Errc::no_artifact:
             return ExitCode::no_artifact;
@@ -35,6 +36,7 @@ ExitCode exit_code_of(Errc reason) noexcept {
         case Errc::no_space:
         case Errc::read_only:
         case Errc::module_load:
+        case Errc::preflight:
         case Errc::exposure:
         case Errc::device_nodes:
         case Errc::service_manager:

@@ -53,6 +53,10 @@ std::string_view reason_code(Errc code) noexcept {
             return "busy";
         case Errc::module_busy:
             return "module-busy";
+        case Errc::preflight:
+            return "preflight";
+        case Errc::foreign_driver:
+            return "foreign-driver";
         case Errc::module_load:
             return "module-load";
         case Errc::exposure:

@@ -35,6 +35,8 @@ enum class Errc : std::uint8_t {
     busy,                 ///< another run holds the lock
     module_busy,          ///< a loaded module is in use and cannot be swapped
     module_load,          ///< the kernel refused a module
+    preflight,            ///< loading the driver would fail, or harm, on this host as it is
+    foreign_driver,       ///< somebody else installed a driver here
     exposure,             ///< libraries or programs cannot be made visible on the host
     device_nodes,         ///< a device node cannot be made
     service_manager,      ///< systemd refused, or cannot be reached

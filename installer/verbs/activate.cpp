@@ -1,4 +1,6 @@
 #include "verbs/activate.hpp"
+#include "verbs/activation_plan.hpp"
+#include "verbs/tell_state.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

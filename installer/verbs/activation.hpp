@@ -55,9 +55,4 @@ void want_again(Store& store, const std::optional<Record>& before);
 [[nodiscard]] JournalHeader make_journal_header(const Services& services, const LocalState& local,
                                                 std::string_view verb, const Pair& to);
 
-/// The steps of an activation in words, for --dry-run.
-[[nodiscard]] std::vector<std::string> describe_activation(Services& services, const Store& store,
-                                                           const LocalState& local, const Config& config,
-                                                           const DriverManifest& manifest);
-
 }  // namespace overdrive

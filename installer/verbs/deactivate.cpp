@@ -1,4 +1,5 @@
 #include "verbs/deactivate.hpp"
+#include "verbs/tell_state.hpp"
 
 #include <fmt/format.h>
 

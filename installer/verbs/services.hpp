@@ -3,20 +3,25 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/config.hpp"
 #include "model/host_facts.hpp"
+#include "model/kernel_policy.hpp"
+#include "model/pending_os.hpp"
 #include "ports/artifact_source.hpp"
 #include "ports/clock.hpp"
 #include "ports/device_holders.hpp"
 #include "ports/device_nodes.hpp"
 #include "ports/exposure.hpp"
+#include "ports/log_entry.hpp"
 #include "ports/module_loader.hpp"
 #include "ports/process_runner.hpp"
 #include "ports/progress.hpp"
+#include "ports/reboot_hold.hpp"
 #include "ports/unit_manager.hpp"
 #include "support/root.hpp"
 
@@ -61,6 +66,14 @@ struct Services {
     std::function<std::vector<HostFile>(const Config& config)> unit_files;
     std::vector<std::string> enabled_units;
     std::string sysusers_program;  ///< makes the users that the units name; a host path
+    /// What the running kernel lets in.
+    std::function<KernelPolicy()> read_kernel_policy = {};
+    /// The OS release that the next boot will run; nullopt when it is the running one.
+    std::function<std::optional<PendingOs>()> find_pending_os = {};
+    /// Holds back reboots as long as the answer lives. @throws Error service_manager when logind refuses or is away
+    std::function<std::unique_ptr<RebootHold>(const std::string& why)> hold_reboot = {};
+    /// Adds an entry to the host's journal; one that cannot be written is dropped.
+    std::function<void(const LogEntry& entry)> log = {};
 };
 
 }  // namespace overdrive

@@ -173,5 +173,58 @@ TEST(ConfigTest, AWrongRegistryValueIsRefusedAndAPasswordIsNeverShown) {
     EXPECT_THAT(refusal("[registry]\nproxy = \"user:secret@proxy.example\"\n"), testing::Not(HasSubstr("secret")));
 }
 
+TEST(ConfigTest, ReadsWhatANodeDoesThroughItsLife) {
+    const Config config = read(R"(
+strict = true
+when-busy = "stop"
+busy-wait = 5
+foreign-units = "refuse"
+operator-validations = true
+[parameters]
+nvidia = ["NVreg_EnableGpuFirmware=1", "NVreg_RegistryDwords=a=1;b=2"]
+nvidia-uvm = ["uvm_debug_prints=0"]
+[preflight]
+ignore = ["signer-unknown"]
+[stage]
+auto = false
+[gate]
+hold = false
+timeout = 86400
+[hooks]
+timeout = 7
+[metrics]
+directory = "/var/lib/node_exporter"
+)");
+    EXPECT_TRUE(config.strict);
+    EXPECT_EQ(config.when_busy, WhenBusy::stop);
+    EXPECT_EQ(config.busy_wait, std::chrono::seconds{5});
+    EXPECT_EQ(config.foreign_units, ForeignUnits::refuse);
+    EXPECT_TRUE(config.operator_validations);
+    EXPECT_EQ(config.parameters.at("nvidia").at("NVreg_EnableGpuFirmware"), "1");
+    EXPECT_EQ(config.parameters.at("nvidia").at("NVreg_RegistryDwords"), "a=1;b=2");
+    EXPECT_EQ(config.parameters.at("nvidia-uvm").at("uvm_debug_prints"), "0");
+    EXPECT_THAT(config.preflight_ignore, ElementsAre("signer-unknown"));
+    EXPECT_FALSE(config.stage_auto);
+    EXPECT_FALSE(config.gate_hold);
+    EXPECT_EQ(config.gate_timeout, std::chrono::hours{24});
+    EXPECT_EQ(config.hook_timeout, std::chrono::seconds{7});
+    EXPECT_EQ(config.metrics_directory, "/var/lib/node_exporter");
+}
+
+TEST(ConfigTest, AWordOutOfAFewNamesTheFew) {
+    EXPECT_THAT(refusal("when-busy = \"kill\""), HasSubstr(R"(must be one of "defer", "wait", "stop")"));
+    EXPECT_THAT(refusal("foreign-units = \"delete\""), HasSubstr(R"("mask", "refuse")"));
+}
+
+TEST(ConfigTest, AParameterIsANameAndAValue) {
+    EXPECT_THAT(refusal("[parameters]\nnvidia = [\"NVreg_X\"]"), HasSubstr("name=value"));
+    EXPECT_THAT(refusal("[parameters]\nnvidia = [\"=1\"]"), HasSubstr("name=value"));
+    EXPECT_THAT(refusal("[parameters]\nnvidia = [\"a=1 b=2\"]"), HasSubstr("without blanks"));
+}
+
+TEST(ConfigTest, AMetricsDirectoryIsAbsolute) {
+    EXPECT_THAT(refusal("[metrics]\ndirectory = \"var/lib\""), HasSubstr("absolute path"));
+}
+
 }  // namespace
 }  // namespace overdrive

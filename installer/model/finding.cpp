@@ -1,0 +1,95 @@
+#include "model/finding.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace overdrive {
+
+namespace {
+
+/// Most basic first: what is wrong with the machine, then with what is installed, then with what is in force.
+const std::vector<FindingCode>& codes() {
+    using enum Severity;
+    static const std::vector<FindingCode> kCodes{
+        {"not-mounted", blocks, "/proc, /sys or /dev is not there.", "Mount it."},
+        {"config-bad", blocks, "The configuration cannot be read.", "Correct the line that is named."},
+        {"foreign-driver", blocks, "Somebody else installed an NVIDIA driver on this host.",
+         "Remove it, or leave the driver to it; docs/operating.md, 'Another driver', says how to take over."},
+        {"rival-bound", blocks, "Another kernel driver (nouveau, vfio-pci) has the GPU.",
+         "Unbind or blacklist it; the message names the command."},
+        {"modules-disabled", blocks, "The kernel loads no more modules until the next boot.",
+         "Let nothing set kernel.modules_disabled before nvidia.service."},
+        {"no-local-pair", blocks, "Nothing that is installed fits the running kernel.",
+         "'overdrive install' fetches the driver for it."},
+        {"no-artifact", blocks, "No source has the driver for this kernel.",
+         "Publish it, or pin a driver or an OS release that has one; the nearest are named."},
+        {"wrong-kernel", blocks, "The modules were built for another kernel.", "Install the pair of this kernel."},
+        {"symbol-crc", blocks, "The modules expect other symbol versions than this kernel has.",
+         "Install the artifact that was built for this very kernel."},
+        {"signer-unknown", blocks, "The kernel takes only signed modules and does not know the signer of these.",
+         "Enrol the signer's certificate, or publish modules signed with a key that is enrolled."},
+        {"unsigned-module", blocks, "The kernel takes only signed modules and these are not signed.",
+         "Publish signed modules, or do not enforce signatures."},
+        {"gpu-unsupported", blocks, "The driver does not know this GPU.", "Install a branch that supports it."},
+        {"gpu-needs-open", blocks, "The GPU works with the open modules only.", "Install the '-open' driver."},
+        {"gpu-needs-proprietary", blocks, "The GPU is too old for the open modules.",
+         "Install the driver without '-open'."},
+        {"firmware-missing", blocks, "Firmware that the GPU needs is not where the kernel looks.",
+         "Install the driver again, or put the firmware where firmware_class.path points."},
+        {"bad-parameter", blocks, "A module has no such parameter, or not of that kind.",
+         "Correct [parameters] in config.toml."},
+        {"noexec", blocks, "The driver lies on a file system from which nothing can be executed.",
+         "Mount it without noexec."},
+        {"overlay-impossible", blocks, "The libraries cannot be laid over the host's directory.",
+         "Use exposure = \"links\", or free the directory as the message says."},
+        {"no-space", blocks, "There is not enough space.", "'overdrive prune' removes old drivers."},
+        {"driver-in-use", degrades, "Somebody uses the loaded driver, so another one has to wait.",
+         "End what is named, or reboot."},
+        {"activation-failed", blocks, "The last activation failed.", "The message says what it failed with."},
+        {"reboot-needed", degrades, "Another driver than the wanted one is loaded until the next boot.", "Reboot."},
+        {"returned", degrades, "The wanted driver failed and the last good one is in force.",
+         "See the failure; 'overdrive activate DRIVER' tries it again."},
+        {"not-active", blocks, "The driver is installed but not in force.", "'overdrive activate'"},
+        {"symbol-unknown", informs, "Some symbol versions cannot be checked before loading.", "Nothing."},
+    };
+    return kCodes;
+}
+
+std::size_t rank(std::string_view code) {
+    const auto& all = codes();
+    return static_cast<std::size_t>(
+        std::find_if(all.begin(), all.end(), [&](const FindingCode& each) { return each.code == code; }) - all.begin());
+}
+
+}  // namespace
+
+std::string_view to_string(Severity severity) noexcept {
+    switch (severity) {
+        case Severity::blocks:
+            return "blocks";
+        case Severity::degrades:
+            return "degrades";
+        case Severity::informs:
+            return "informs";
+    }
+    return "";
+}
+
+const std::vector<FindingCode>& finding_codes() { return codes(); }
+
+const FindingCode& finding_code(std::string_view code) {
+    const std::size_t index = rank(code);
+    if (index == codes().size()) throw std::logic_error{fmt::format("finding code '{}' is not listed", code)};
+    return codes()[index];
+}
+
+Severity severity_of(const Finding& finding) { return finding_code(finding.code).severity; }
+
+void sort_by_importance(std::vector<Finding>& findings) {
+    std::stable_sort(findings.begin(), findings.end(),
+                     [](const Finding& a, const Finding& b) { return rank(a.code) < rank(b.code); });
+}
+
+}  // namespace overdrive

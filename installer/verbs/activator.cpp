@@ -1,0 +1,224 @@
+#include "verbs/activator.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "support/interruption.hpp"
+#include "transaction/steps/expose.hpp"
+#include "transaction/steps/load_modules.hpp"
+#include "transaction/steps/make_nodes.hpp"
+#include "transaction/steps/point_current.hpp"
+#include "transaction/steps/start_daemons.hpp"
+#include "transaction/steps/stop_daemons.hpp"
+#include "transaction/steps/unload_modules.hpp"
+#include "transaction/steps/verify_driver.hpp"
+#include "transaction/transaction.hpp"
+#include "verbs/activation_plan.hpp"
+#include "verbs/loaded_driver.hpp"
+#include "verbs/tell_state.hpp"
+
+namespace overdrive {
+
+namespace {
+
+/// One try at one generation.
+class Activator {
+public:
+    Activator(Services& services, Store& store, const Config& config, LocalState& local,
+              const ActivationRequest& request, Report& report)
+        : services_{services},
+          store_{store},
+          config_{config},
+          local_{local},
+          request_{request},
+          report_{report},
+          pair_{*local.selection.pair},
+          manifest_{*local.manifest},
+          no_device_{local.facts.gpus.empty()},
+          swaps_{!no_device_ && other_driver_loaded()},
+          facts_{swaps_ ? after_unload(local.facts) : local.facts} {}
+
+    Activation run() {
+        activation_.pair = pair_;
+        if (is_in_force(services_, store_, config_, local_, manifest_)) {
+            // A run that was cut off at its very end may have left this undone.
+            note_good({});
+            activation_.state = observe(services_, store_, local_, config_);
+            if (!runtime_state_tells(services_.root, local_, activation_.state)) tell_state(std::nullopt);
+            return std::move(activation_);
+        }
+        if (swaps_) {
+            if (const auto in_use = what_holds_the_driver()) return put_off(*in_use);
+        }
+        Journal journal{store_.root(), store_.journal_path(), Journal::Policy::best_effort};
+        Outcome outcome;
+        try {
+            outcome = Transaction{steps()}.run(journal, make_journal_header(services_, local_, request_.verb, pair_),
+                                               [&](const Step& step) { report_.note(step.name()); });
+        } catch (const Error& refused) {
+            if (came_into_use(refused)) return put_off(refused);
+            note_outcome(refused.what());
+            throw;
+        }
+        if (outcome.failure) {
+            if (outcome.restored() && came_into_use(*outcome.failure)) return put_off(*outcome.failure);
+            note_outcome(outcome.failure->what());
+            outcome.throw_if_failed();
+        }
+        succeed(outcome);
+        return std::move(activation_);
+    }
+
+private:
+    /// Another version; or the same one with other modules (open or proprietary), which only its generation tells.
+    [[nodiscard]] bool other_driver_loaded() const {
+        if (!local_.facts.driver_version) return false;
+        if (*local_.facts.driver_version != manifest_.driver_version) return true;
+        return local_.current && local_.current->driver != pair_.driver &&
+               !is_loaded_from(local_.facts, manifest_, store_.generation_path(pair_));
+    }
+
+    /// Somebody came, or a daemon did not go, after we had looked.
+    [[nodiscard]] bool came_into_use(const Error& error) const { return swaps_ && error.code() == Errc::module_busy; }
+
+    [[nodiscard]] std::unique_ptr<UnloadModules> unload_step() const {
+        return std::make_unique<UnloadModules>(unload_ports(services_), find_loaded_driver(store_, local_), daemons_);
+    }
+
+    /// Who keeps the loaded driver, by name; nullopt when it can go. Nothing is touched.
+    [[nodiscard]] std::optional<Error> what_holds_the_driver() {
+        daemons_ = running_units(services_.units, {kDriverDaemons.begin(), kDriverDaemons.end()});
+        try {
+            unload_step()->prepare();
+            return std::nullopt;
+        } catch (const Error& error) {
+            if (error.code() != Errc::module_busy) throw;
+            return error;
+        }
+    }
+
+    Activation put_off(const Error& in_use) {
+        report_.warn(fmt::format("driver {} is loaded and stays until the next boot, then {} takes over: {}",
+                                 *local_.facts.driver_version, pair_.path(), in_use.what()));
+        change_record_if_possible(store_, local_, report_, [&](Record& record) {
+            if (record.pending == pair_) return;
+            record.pending = pair_;
+            record.add_event(event("pending", in_use.what()));
+        });
+        activation_.result = Activation::Result::at_reboot;
+        activation_.state = observe(services_, store_, local_, config_);
+        tell_state(std::nullopt);
+        return std::move(activation_);
+    }
+
+    /// Daemons that run now, or that a run before this one had stopped.
+    [[nodiscard]] std::vector<std::string> daemons_to_start() const {
+        if (!daemons_.empty() || !request_.daemons_were_stopped || !services_.units.reachable()) return daemons_;
+        return {"nvidia-persistenced.service"};
+    }
+
+    [[nodiscard]] std::vector<std::unique_ptr<Step>> steps() {
+        const std::string generation = store_.generation_path(pair_);
+        const Jobs jobs = request_.inside_unit ? Jobs::queue : Jobs::wait;
+        std::vector<std::unique_ptr<Step>> steps;
+        if (swaps_) {
+            steps.push_back(std::make_unique<StopDaemons>(services_.units, services_.clock, daemons_, jobs));
+            steps.push_back(unload_step());
+        }
+        if (!no_device_) {
+            steps.push_back(
+                std::make_unique<LoadModules>(services_.root, services_.modules, facts_, manifest_, generation));
+        }
+        steps.push_back(std::make_unique<PointCurrent>(store_, pair_));
+        if (no_device_) return steps;
+        steps.push_back(std::make_unique<Expose>(services_.exposure,
+                                                 exposure_plan(services_, store_, local_.facts, config_, manifest_),
+                                                 previous_exposure_plan(services_, store_, local_, config_)));
+        steps.push_back(std::make_unique<MakeNodes>(services_.nodes, manifest_.device_nodes));
+        steps.push_back(std::make_unique<VerifyDriver>(services_.read_facts, services_.nodes, services_.processes,
+                                                       manifest_, generation, config_.nvidia_smi));
+        const auto daemons = daemons_to_start();
+        if (!daemons.empty()) steps.push_back(std::make_unique<StartDaemons>(services_.units, daemons, jobs));
+        return steps;
+    }
+
+    [[nodiscard]] Event event(std::string outcome, std::string detail) const {
+        return {services_.clock.wall(), std::string{request_.verb}, pair_, std::move(outcome), std::move(detail)};
+    }
+
+    /// What is told to others must not undo what was done.
+    void tell_state(const std::optional<std::string>& failure) {
+        try {
+            write_runtime_state(services_, local_, activation_.state, failure);
+        } catch (const Error& error) {
+            report_.warn(fmt::format("ignoring that the state cannot be told: {}", error.what()));
+        }
+    }
+
+    void note_outcome(const std::optional<std::string>& failure) {
+        local_.facts = services_.read_facts();
+        std::vector<std::string> ignored;
+        local_.current = read_current(store_, ignored);
+        if (!failure) forget_failure(services_.root);  // it must not outlive a success
+        activation_.state = observe(services_, store_, local_, config_);
+        if (failure) activation_.state = {StateWord::degraded, DegradedBecause::activation_failed, *failure};
+        tell_state(failure);
+    }
+
+    /// @param changed names of the steps that changed something
+    void note_good(const std::vector<std::string>& changed) {
+        change_record_if_possible(store_, local_, report_, [&](Record& record) {
+            record.forget_attempt(pair_);
+            if (record.pending == pair_) record.pending.reset();
+            record.last_good.insert_or_assign(local_.facts.kernel_release, pair_);
+            if (!changed.empty()) record.add_event(event("activated", fmt::format("{}", fmt::join(changed, ", "))));
+        });
+    }
+
+    void succeed(Outcome& outcome) {
+        const Uninterruptible until_told;  // it is done; a signal that comes now must not make it look undone
+        note_good(outcome.changed);
+        note_outcome(std::nullopt);
+        activation_.changed = std::move(outcome.changed);
+        activation_.result = no_device_                    ? Activation::Result::no_device
+                             : activation_.changed.empty() ? Activation::Result::nothing_to_do
+                                                           : Activation::Result::changed;
+    }
+
+    Services& services_;
+    Store& store_;
+    const Config& config_;
+    LocalState& local_;
+    const ActivationRequest& request_;
+    Report& report_;
+    Pair pair_;
+    DriverManifest manifest_;
+    bool no_device_;
+    bool swaps_;       ///< another driver has to be taken out first
+    HostFacts facts_;  ///< as they will be when it is
+    std::vector<std::string> daemons_;
+    Activation activation_;
+};
+
+}  // namespace
+
+Activation activate_once(Services& services, Store& store, const Config& config, LocalState& local,
+                         const ActivationRequest& request, Report& report) {
+    return Activator{services, store, config, local, request, report}.run();
+}
+
+void change_record_if_possible(Store& store, LocalState& local, Report& report,
+                               const std::function<void(Record&)>& change) {
+    if (store.record_is_newer()) return;  // activating needs no record, so a program that went back still boots
+    Record record = local.record.value_or(Record{});
+    change(record);
+    if (local.record == record) return;
+    local.record = record;
+    try {
+        store.save_record(record);
+    } catch (const Error& error) {
+        report.warn(fmt::format("ignoring that the record cannot be written: {}", error.what()));
+    }
+}
+
+}  // namespace overdrive
