@@ -45,7 +45,7 @@ struct HostFile {
     std::string content;
 };
 
-/// Everything a verb may use; built by cli/main.cpp, by fakes in tests.
+/// Everything a verb may use; built by wiring, by fakes in tests.
 struct Services {
     const Root& root;
     ProgramFacts program;

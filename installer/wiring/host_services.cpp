@@ -1,0 +1,53 @@
+#include "wiring/host_services.hpp"
+
+#include "devices/host_facts_reader.hpp"
+#include "registry/make_source.hpp"
+#include "systemd/unit_files.hpp"
+
+namespace overdrive {
+
+namespace {
+
+std::vector<HostFile> unit_files_for(const Root& root, const Config& config) {
+    std::vector<HostFile> files;
+    for (UnitFile& file : unit_files(unit_options(root, config)))
+        files.push_back({std::move(file.path), std::move(file.content)});
+    return files;
+}
+
+}  // namespace
+
+HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader& modules, UnitManager& units,
+                           Clock& clock, Progress& progress, Report& report)
+    : root_{root},
+      report_{report},
+      exposure_{root, processes_},
+      nodes_{root},
+      holders_{root},
+      clock_{clock},
+      services_{.root = root,
+                .program = std::move(program),
+                .modules = modules,
+                .exposure = exposure_,
+                .nodes = nodes_,
+                .holders = holders_,
+                .processes = processes_,
+                .units = units,
+                .clock = clock_,
+                .progress = progress,
+                .read_facts = [this] { return read_host_facts(root_); },
+                .open_source = [this](const std::string& name, const Config& config,
+                                      const std::string& os_id) { return open_source(name, config, os_id); },
+                .unit_files = [this](const Config& config) { return unit_files_for(root_, config); },
+                .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
+                .sysusers_program = std::string{kSysusersProgram}} {}
+
+std::unique_ptr<ArtifactSource> HostServices::open_source(const std::string& name, const Config& config,
+                                                          const std::string& os_id) {
+    if (!registries_) registries_.emplace(root_, config, services_.program, processes_, clock_);
+    auto source = make_source(name, registries_->access, os_id);
+    for (const std::string& warning : registries_->access.take_warnings()) report_.warn(warning);
+    return source;
+}
+
+}  // namespace overdrive
