@@ -14,6 +14,7 @@
 #include "overlay/exposure_state.hpp"
 #include "overlay/host_paths.hpp"
 #include "overlay/libmount_table.hpp"
+#include "overlay/overlay_spec.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -86,7 +87,7 @@ std::vector<std::string> LibmountExposure::base_names(const std::string& target)
     return overlay->base_names();
 }
 
-void LibmountExposure::check(const ExposurePlan& plan) const {
+void LibmountExposure::check(const ExposurePlan& plan) {
     const auto libraries = real_path(root_, plan.library_directory);
     if (!libraries) {
         throw Error{Errc::exposure, fmt::format("the generation has no '{}'", plan.library_directory)};
@@ -114,6 +115,10 @@ void LibmountExposure::check(const ExposurePlan& plan) const {
                                                     plan.target, status ? "no directory" : "missing")}
                 .with_remedy("set exposure = \"links\" in /etc/overdrive/config.toml");
         }
+        // Ours is no layer of the next one, so what lies below it counts.
+        const std::string target = real_path(root_, plan.target).value_or(plan.target);
+        const bool ours_is_there = OverlayMount{target}.is_there();
+        check_stacking_depth(read_mount_table(), *libraries, ours_is_there ? *libraries : target);
     }
     programs_.check(plan.program_directory, plan.programs);
 }

@@ -24,6 +24,7 @@ public:
 
     [[nodiscard]] State inspect(const ExposurePlan& plan) override;
     [[nodiscard]] std::vector<std::string> base_names(const std::string& target) override;
+    void check(const ExposurePlan& plan) override;
     void apply(const ExposurePlan& plan) override;
     void remove() override;
 
@@ -34,7 +35,6 @@ private:
     [[nodiscard]] bool overlay_is_healthy(const ExposurePlan& plan) const;
     [[nodiscard]] bool linker_is_told(const ExposurePlan& plan);
     [[nodiscard]] std::string layer_for(const ExposurePlan& plan) const;
-    void check(const ExposurePlan& plan) const;
     void mount(const ExposurePlan& plan);
     void tell_linker(const ExposurePlan& plan);
     void unmount_all();

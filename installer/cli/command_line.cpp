@@ -33,6 +33,7 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
     add_changing_verbs(*app, dispatch);
     add_keeping_verbs(*app, dispatch);
     add_looking_verbs(*app, dispatch);
+    add_preflight_verb(*app, dispatch);
     return app;
 }
 

@@ -41,6 +41,8 @@ void choose(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options> options
 void add_changing_verbs(CLI::App& app, Dispatch& dispatch);
 /// The verbs that keep what is installed in order: verify, prune, history.
 void add_keeping_verbs(CLI::App& app, Dispatch& dispatch);
+/// The verb preflight.
+void add_preflight_verb(CLI::App& app, Dispatch& dispatch);
 /// The verbs that only look: status, list, wait, reasons.
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch);
 

@@ -1,20 +1,18 @@
 #include "modules/libkmod_loader.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <system_error>
 #include <utility>
 
 #include "model/host_facts.hpp"
 #include "modules/insert_failure.hpp"
 #include "modules/kernel_log.hpp"
+#include "modules/module_facts_reader.hpp"
 #include "modules/parameters.hpp"
 #include "support/error.hpp"
 
@@ -79,7 +77,7 @@ ModuleLoader::Outcome LibkmodLoader::load(const std::string& path,
                                           const std::map<std::string, std::string>& parameters) {
     const KmodModule module = open_module_file(root_.host_path(path));
     const ModuleInfo info = read_module_info(module.get());
-    const std::string options = module_options(info.name, parameters, info.parameters);
+    const std::string options = module_options(info.name, parameters, info.parameter_names());
     if (is_loaded(kmod_module_get_initstate(module.get()))) return Outcome::already_loaded;
     // A kernel with MODVERSIONS does not compare the release when the symbols' checksums fit: it would take the module.
     if (info.vermagic.substr(0, info.vermagic.find(' ')) != kernel_release_) {
@@ -129,17 +127,8 @@ bool LibkmodLoader::unload(const std::string& name) {
             "stop what uses the GPU ('fuser -v /dev/nvidia*'), or let the change take effect at the next boot");
 }
 
-std::string LibkmodLoader::real_path(const std::string& path) const {
-    const auto file = root_.open_if_exists(path, O_PATH);
-    if (!file) throw Error{Errc::incomplete_artifact, fmt::format("module file '{}' is missing", path)};
-    std::array<char, PATH_MAX> target{};
-    const ssize_t length = readlink(fmt::format("/proc/self/fd/{}", file->get()).c_str(), target.data(), target.size());
-    if (length <= 0) return root_.host_path(path);
-    return {target.data(), static_cast<std::size_t>(length)};
-}
-
 ModuleDescription LibkmodLoader::describe(const std::string& path) {
-    ModuleInfo info = read_module_info(open_module_file(real_path(path)).get());
+    ModuleInfo info = read_module_info(open_module_file(real_module_path(root_, path)).get());
     if (info.vermagic.empty()) {
         throw Error{Errc::incomplete_artifact, fmt::format("'{}' has no vermagic; it is no kernel module", path)};
     }

@@ -28,9 +28,6 @@ public:
 
 private:
     [[nodiscard]] KmodContext host_context() const;
-    /// Where libkmod, which knows no root, finds the file: links on the way (`/opt -> /var/opt`) are resolved inside
-    /// the root. @throws Error incomplete_artifact when it is not there
-    [[nodiscard]] std::string real_path(const std::string& path) const;
     /// Of the first module in the host's index: what the running kernel wants; its release where there is none.
     [[nodiscard]] std::string host_vermagic() const;
     [[nodiscard]] std::vector<std::string> holders_of(const std::string& name) const;

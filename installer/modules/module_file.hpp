@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/module_facts.hpp"
 #include "support/release_with.hpp"
 
 namespace overdrive {
@@ -23,8 +24,12 @@ struct ModuleInfo {
     std::string name;  ///< with underscores, as the kernel writes it
     std::string vermagic;
     std::string version;
+    std::string srcversion;
     std::vector<std::string> firmware;
-    std::vector<std::string> parameters;
+    std::vector<ModuleParameter> parameters;  ///< sorted by name
+    std::string signer;                       ///< common name of the issuer of the signer's certificate
+    std::string signer_serial;                ///< of that certificate, lower-case hex
+    [[nodiscard]] std::vector<std::string> parameter_names() const;
 };
 
 /// A module file, without any index. The module holds its context.
@@ -32,5 +37,8 @@ struct ModuleInfo {
 [[nodiscard]] KmodModule open_module_file(const std::string& path);
 /// @throws Error incomplete_artifact when `module`'s file has no modinfo section
 [[nodiscard]] ModuleInfo read_module_info(const kmod_module* module);
+
+/// What the module was built against; empty when it has no such section. @throws Error incomplete_artifact
+[[nodiscard]] SymbolVersions read_symbol_versions(const kmod_module* module);
 
 }  // namespace overdrive

@@ -24,6 +24,8 @@ public:
     [[nodiscard]] virtual State inspect(const ExposurePlan& plan) = 0;
     /// Names in the host's own library directory, sorted, without what we laid over it.
     [[nodiscard]] virtual std::vector<std::string> base_names(const std::string& target) = 0;
+    /// Refuses what `apply` would refuse, as far as that shows without changing anything. @throws Error exposure
+    virtual void check(const ExposurePlan& plan) = 0;
     /// Puts the plan in force, replacing whatever of ours is there without a moment in which nothing is visible.
     /// @throws Error exposure
     virtual void apply(const ExposurePlan& plan) = 0;

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "verbs/activation.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/preflight.hpp"
 #include "verbs/recovery.hpp"
 
 namespace overdrive {
@@ -22,7 +25,8 @@ ordered_json activation_json(std::string_view result, const Activation& activati
             {"changed", activation.changed},
             {"state", to_string(activation.state.word)},
             {"because", to_string(activation.state.because)},
-            {"why", activation.state.why}};
+            {"why", activation.state.why},
+            {"findings", to_json(activation.findings)}};
 }
 
 /// Nothing that is installed fits: a degraded node, which at boot is an answer and otherwise a failure.
@@ -42,10 +46,22 @@ ExitCode nothing_fits(const ActivateOptions& options, Services& services, const 
 
 ExitCode tell_steps(Services& services, const Store& store, const LocalState& local, const Config& config,
                     Report& report) {
-    const auto steps = describe_activation(services, store, local, config, *local.manifest);
-    report.result(
-        {{"schema", 1}, {"result", "dry-run"}, {"generation", local.selection.pair->path()}, {"steps", steps}},
-        steps.empty() ? std::string{"nothing to do\n"} : fmt::format("{}\n", fmt::join(steps, "\n")));
+    const auto findings = preflight(services, store, local, config, *local.manifest, Occasion::by_hand);
+    const bool blocked =
+        std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) { return blocks(finding, config); });
+    // With names that collide there is no plan to describe; the finding says so.
+    const auto steps =
+        blocked ? std::vector<std::string>{} : describe_activation(services, store, local, config, *local.manifest);
+    std::string text = steps.empty() ? std::string{"nothing to do\n"} : fmt::format("{}\n", fmt::join(steps, "\n"));
+    if (blocked) text = "nothing would be done:\n";
+    text += to_text(findings);
+    report.result({{"schema", 1},
+                   {"result", "dry-run"},
+                   {"generation", local.selection.pair->path()},
+                   {"steps", steps},
+                   {"blocked", blocked},
+                   {"findings", to_json(findings)}},
+                  text);
     return ExitCode::ok;
 }
 

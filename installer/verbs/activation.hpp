@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "model/finding.hpp"
 #include "transaction/journal.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/report.hpp"
@@ -22,8 +23,9 @@ struct Activation {
     Result result = Result::nothing_to_do;
     std::vector<std::string> changed;  ///< the steps that changed something
     DriverState state;
-    std::optional<Pair> pair;      ///< what is in force
-    std::optional<Error> failure;  ///< what the wanted one failed with; set when returned
+    std::optional<Pair> pair;            ///< what is in force
+    std::optional<Error> failure;        ///< what the wanted one failed with; set when returned
+    std::vector<Finding> findings = {};  ///< of the preflight; none where nothing had to be done
 };
 
 /// On whose behalf an activation runs.

@@ -15,6 +15,7 @@
 #include "transaction/transaction.hpp"
 #include "verbs/activation_plan.hpp"
 #include "verbs/loaded_driver.hpp"
+#include "verbs/preflight.hpp"
 #include "verbs/tell_state.hpp"
 
 namespace overdrive {
@@ -33,7 +34,7 @@ public:
           request_{request},
           report_{report},
           pair_{*local.selection.pair},
-          manifest_{*local.manifest},
+          manifest_{with_parameters(services, store, local.facts, config, *local.manifest)},
           no_device_{local.facts.gpus.empty()},
           swaps_{!no_device_ && other_driver_loaded()},
           facts_{swaps_ ? after_unload(local.facts) : local.facts} {}
@@ -47,6 +48,7 @@ public:
             if (!runtime_state_tells(services_.root, local_, activation_.state)) tell_state(std::nullopt);
             return std::move(activation_);
         }
+        look_before_loading();
         if (swaps_) {
             if (const auto in_use = what_holds_the_driver()) return put_off(*in_use);
         }
@@ -70,6 +72,19 @@ public:
     }
 
 private:
+    /// Before anything is touched. @throws Error as require_preflight
+    void look_before_loading() {
+        if (no_device_) return;
+        activation_.findings = preflight(services_, store_, local_, config_, manifest_,
+                                         request_.inside_unit ? Occasion::boot : Occasion::by_hand);
+        try {
+            require_preflight(activation_.findings, config_, report_);
+        } catch (const Error& refused) {
+            note_outcome(refused.what());
+            throw;
+        }
+    }
+
     /// Another version; or the same one with other modules (open or proprietary), which only its generation tells.
     [[nodiscard]] bool other_driver_loaded() const {
         if (!local_.facts.driver_version) return false;
@@ -82,7 +97,9 @@ private:
     [[nodiscard]] bool came_into_use(const Error& error) const { return swaps_ && error.code() == Errc::module_busy; }
 
     [[nodiscard]] std::unique_ptr<UnloadModules> unload_step() const {
-        return std::make_unique<UnloadModules>(unload_ports(services_), find_loaded_driver(store_, local_), daemons_);
+        auto old = find_loaded_driver(store_, local_);
+        if (old) old->manifest = with_parameters(services_, store_, local_.facts, config_, std::move(old->manifest));
+        return std::make_unique<UnloadModules>(unload_ports(services_), std::move(old), daemons_);
     }
 
     /// Who keeps the loaded driver, by name; nullopt when it can go. Nothing is touched.

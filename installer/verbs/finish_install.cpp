@@ -10,6 +10,7 @@
 #include "verbs/activation.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/install_units.hpp"
+#include "verbs/preflight.hpp"
 #include "verbs/sizes.hpp"
 #include "verbs/trust_check.hpp"
 
@@ -76,7 +77,8 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"units_changed", ending.units_changed},
             {"changed", has_state ? ordered_json(ending.activation->changed) : ordered_json::array()},
             {"state", has_state ? ordered_json(to_string(ending.activation->state.word)) : ordered_json(nullptr)},
-            {"why", has_state ? ordered_json(ending.activation->state.why) : ordered_json(nullptr)}};
+            {"why", has_state ? ordered_json(ending.activation->state.why) : ordered_json(nullptr)},
+            {"findings", has_state ? to_json(ending.activation->findings) : ordered_json::array()}};
 }
 
 Activation activate(Services& services, Store& store, const Config& config, const Installed& installed,

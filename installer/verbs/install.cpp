@@ -14,6 +14,7 @@
 #include "verbs/install_units.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/preflight.hpp"
 #include "verbs/recovery.hpp"
 #include "verbs/runtime_files.hpp"
 #include "verbs/sizes.hpp"
@@ -39,7 +40,8 @@ std::uint64_t driver_bytes(const ResolvedArtifact& artifact) {
     return bytes;
 }
 
-ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installed, Report& report) {
+ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installed, const std::vector<Finding>& findings,
+                   Report& report) {
     const std::string path = found.pair.path();
     std::vector<std::string> steps;
     if (!installed) {
@@ -54,6 +56,7 @@ ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installe
                 ? fmt::format("{} is installed; 'overdrive activate --dry-run' tells what activating it would change\n",
                               path)
                 : std::string{"then install the units and activate it\n"};
+    text += to_text(findings);
     report.result({{"schema", 1},
                    {"result", "dry-run"},
                    {"generation", path},
@@ -61,7 +64,8 @@ ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installe
                    {"reference", found.artifact.reference},
                    {"manifest_digest", found.artifact.manifest_digest.text()},
                    {"bytes", driver_bytes(found.artifact)},
-                   {"steps", steps}},
+                   {"steps", steps},
+                   {"findings", to_json(findings)}},
                   text);
     return ExitCode::ok;
 }
@@ -155,7 +159,9 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     };
     FoundArtifact found = find_artifact(services, config, facts, key, report, spread_hosts);
     Store store{services.root};
-    if (options.dry_run) return tell_plan(store, found, store.find_generation(found.pair).has_value(), report);
+    if (options.dry_run)
+        return tell_plan(store, found, store.find_generation(found.pair).has_value(),
+                         preflight_host(services, store, facts), report);
     Lock lock = take_lock(services, store, options.verb());
     const Recovery recovery = recover_store(services, store, facts, report);
     if (!options.no_units) require_units_placeable(services, store, config);
@@ -231,6 +237,7 @@ ExitCode run_install(const InstallOptions& options, Services& services, Report& 
     if (!options.dry_run) require_root(services, "install");
     Config config = load_config(services.root, options.overrides, Strictness::interactive);
     warn_unless_kept(options, services, report);
+    if (!options.dry_run) refuse_foreign_driver(services, Store{services.root}, config);
     if (options.staged) return install_staged(options, services, std::move(config), report);
     if (comes_from_own_image(options, services))
         return install_from_image(options, services, std::move(config), report);

@@ -12,6 +12,7 @@
 #include "model/host_facts.hpp"
 #include "model/kernel_policy.hpp"
 #include "model/pending_os.hpp"
+#include "model/preflight_facts.hpp"
 #include "ports/artifact_source.hpp"
 #include "ports/clock.hpp"
 #include "ports/device_holders.hpp"
@@ -19,6 +20,7 @@
 #include "ports/exposure.hpp"
 #include "ports/log_entry.hpp"
 #include "ports/module_loader.hpp"
+#include "ports/preflight_request.hpp"
 #include "ports/process_runner.hpp"
 #include "ports/progress.hpp"
 #include "ports/reboot_hold.hpp"
@@ -74,6 +76,8 @@ struct Services {
     std::function<std::unique_ptr<RebootHold>(const std::string& why)> hold_reboot = {};
     /// Adds an entry to the host's journal; one that cannot be written is dropped.
     std::function<void(const LogEntry& entry)> log = {};
+    /// What the preflight judges; empty where nothing of it can be known.
+    std::function<PreflightFacts(const PreflightRequest& request)> read_preflight_facts = {};
 };
 
 }  // namespace overdrive

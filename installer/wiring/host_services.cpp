@@ -1,8 +1,10 @@
 #include "wiring/host_services.hpp"
 
 #include "devices/host_facts_reader.hpp"
+#include "devices/kernel_policy_reader.hpp"
 #include "registry/make_source.hpp"
 #include "systemd/unit_files.hpp"
+#include "wiring/preflight_reader.hpp"
 
 namespace overdrive {
 
@@ -40,7 +42,10 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
                                       const std::string& os_id) { return open_source(name, config, os_id); },
                 .unit_files = [this](const Config& config) { return unit_files_for(root_, config); },
                 .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
-                .sysusers_program = std::string{kSysusersProgram}} {}
+                .sysusers_program = std::string{kSysusersProgram},
+                .read_kernel_policy = [this] { return read_kernel_policy(root_); },
+                .read_preflight_facts =
+                    [this](const PreflightRequest& request) { return read_preflight_facts(root_, request); }} {}
 
 std::unique_ptr<ArtifactSource> HostServices::open_source(const std::string& name, const Config& config,
                                                           const std::string& os_id) {

@@ -32,6 +32,15 @@ void fuzz_image_reference(std::string_view bytes);
 void fuzz_auth_file(std::string_view bytes);
 void fuzz_registries_conf(std::string_view bytes);
 
+/// The targets that read what a kernel and its modules say: the end of a signed module, a module's description and
+/// symbol versions, the symbols of an artifact, /proc/keys, dpkg's status, the list of supported GPUs.
+void fuzz_module_signature(std::string_view bytes);
+void fuzz_module_file(std::string_view bytes);
+void fuzz_kernel_symbols(std::string_view bytes);
+void fuzz_key_list(std::string_view bytes);
+void fuzz_dpkg_status(std::string_view bytes);
+void fuzz_supported_gpus(std::string_view bytes);
+
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);
 

@@ -149,6 +149,9 @@ public:
             return *in_force == plan.generation ? State::healthy : State::stale;
         }
         std::vector<std::string> base_names(const std::string& /*target*/) override { return base; }
+        void check(const ExposurePlan& /*plan*/) override {
+            if (impossible) throw Error{Errc::exposure, *impossible};
+        }
         void apply(const ExposurePlan& plan) override {
             host.failure.step("expose");
             host.timeline.push_back("expose " + plan.generation);
@@ -161,6 +164,7 @@ public:
         FakeHost& host;
         std::optional<std::string> in_force;
         std::vector<std::string> base{"libc.so.6"};
+        std::optional<std::string> impossible;  ///< why no overlay can be laid here
     } exposure{*this};
 
     struct Nodes final : DeviceNodes {
@@ -315,6 +319,7 @@ public:
     } progress;
 
     std::function<std::unique_ptr<ArtifactSource>(const std::string&)> open_source;
+    PreflightFacts preflight;  ///< what there is to know before anything is loaded; by default nothing
 
     [[nodiscard]] Services services() {
         return {.root = root_dir.root(),
@@ -342,7 +347,9 @@ public:
                         return std::vector<HostFile>{{"/etc/systemd/system/nvidia.service", "[Unit]\n"}};
                     },
                 .enabled_units = {"nvidia.service"},
-                .sysusers_program = ""};
+                .sysusers_program = "",
+                .read_kernel_policy = [this] { return preflight.policy; },
+                .read_preflight_facts = [this](const PreflightRequest& /*request*/) { return preflight; }};
     }
 };
 

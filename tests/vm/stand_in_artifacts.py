@@ -67,6 +67,10 @@ class StandInArtifacts:
         target = f"docker://{self.registry.on_host}/overdrive/nvidia-{OS_ID}:{tag}"
         subprocess.run(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout}:{tag}", target], check=True)
 
+    def modules(self, release: OsRelease, driver: str) -> Path:
+        """The directory with the driver's modules for a release, as they were built."""
+        return self._trees(release, driver)[1] / "lib/modules" / release.kernel
+
     def _trees(self, release: OsRelease, driver: str) -> tuple[Path, Path, Path]:
         command = [TOP / "builder-images/build", "--os", "debian", "--kernel", release.kernel, "--driver", driver, "--os-id", OS_ID,
                    "--os-version", release.version, "--os-key", release.version, "--trees-only"]

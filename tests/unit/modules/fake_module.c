@@ -10,3 +10,9 @@ MODINFO(5, "parmtype=NVreg_EnableGpuFirmware:int");
 MODINFO(6, "parmtype=NVreg_RegistryDwords:charp");
 MODINFO(7, "firmware=nvidia/900.1.0/gsp_ga10x.bin");
 MODINFO(8, "firmware=nvidia/900.1.0/gsp_tu10x.bin");
+
+/* What the module was built against. @see struct modversion_info, include/linux/module.h */
+static const struct {
+    unsigned long crc;
+    char name[64 - sizeof(unsigned long)];
+} versions[] __attribute__((section("__versions"), used)) = {{0x12345678, "module_layout"}, {0xdeadbeef, "printk"}};

@@ -74,7 +74,7 @@ TEST_F(LibkmodLoaderTest, ReadsTheVermagic) {
 
 TEST_F(LibkmodLoaderTest, ReadsParametersWithAndWithoutADescription) {
     const KmodModule module = open_module_file(directory_ + "/generation/nvidia.ko");
-    EXPECT_THAT(read_module_info(module.get()).parameters,
+    EXPECT_THAT(read_module_info(module.get()).parameter_names(),
                 ElementsAre("NVreg_EnableGpuFirmware", "NVreg_RegistryDwords"));
 }
 
