@@ -54,7 +54,7 @@ void add_install(CLI::App& app, Dispatch& dispatch) {
     verb->add_option("--staged", options->staged, "publish what a container run has staged")->group("");
     verb->add_option("--vouched", options->vouched, "how what is staged was vouched for")->group("");
     verb->add_option("--signed-by", options->signed_by, "the keys that vouched for what is staged")->group("");
-    choose(*verb, dispatch, options, run_install);
+    choose_changing(*verb, dispatch, options, run_install);
     const auto plan = std::make_shared<InstallOptions>();
     plan->dry_run = true;
     CLI::App* plan_verb = app.add_subcommand("plan", "the same as 'install --dry-run': print what install would do");
@@ -75,7 +75,7 @@ void add_update(CLI::App& app, Dispatch& dispatch) {
     add_install_options(*verb, *options);
     verb->add_flag("--unit", options->unit,
                    "called by nvidia-update.service: queue a restart of nvidia.service instead of activating");
-    choose(*verb, dispatch, options, run_update);
+    choose_changing(*verb, dispatch, options, run_update);
 }
 
 void add_activate(CLI::App& app, Dispatch& dispatch) {
@@ -91,7 +91,7 @@ void add_activate(CLI::App& app, Dispatch& dispatch) {
         ->check(CLI::IsMember({"overlay", "links"}));
     verb->add_flag("--dry-run", options->dry_run, "print the steps and change nothing");
     verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
-    choose(*verb, dispatch, options, run_activate);
+    choose_changing(*verb, dispatch, options, run_activate);
 }
 
 void add_deactivate(CLI::App& app, Dispatch& dispatch) {
@@ -99,7 +99,7 @@ void add_deactivate(CLI::App& app, Dispatch& dispatch) {
     CLI::App* verb =
         app.add_subcommand("deactivate", "unload the driver and take its libraries away; generations stay installed");
     verb->add_flag("--boot", options->boot, "called by nvidia.service at shutdown: detach the libraries only");
-    choose(*verb, dispatch, options, run_deactivate);
+    choose_changing(*verb, dispatch, options, run_deactivate);
 }
 
 void add_rollback(CLI::App& app, Dispatch& dispatch) {
@@ -112,7 +112,7 @@ void add_rollback(CLI::App& app, Dispatch& dispatch) {
     verb->add_option("--to", options->to, "generation to return to, as 'list' prints it, or a driver version")
         ->type_name("GENERATION");
     verb->add_flag("--dry-run", options->dry_run, "print the plan and change nothing");
-    choose(*verb, dispatch, options, run_rollback);
+    choose_changing(*verb, dispatch, options, run_rollback);
 }
 
 void add_recover(CLI::App& app, Dispatch& dispatch) {
@@ -121,7 +121,9 @@ void add_recover(CLI::App& app, Dispatch& dispatch) {
         "Every verb that changes something begins with this; by itself it is for people who want to see it happen.");
     verb->callback([&dispatch] {
         dispatch.verb = "recover";
-        dispatch.chosen = [](Services& services, Report& report) { return run_recover(services, report); };
+        dispatch.chosen = [](Services& services, Report& report) {
+            return run_telling("recover", services, report, [&] { return run_recover(services, report); });
+        };
     });
 }
 
@@ -133,7 +135,7 @@ void add_uninstall(CLI::App& app, Dispatch& dispatch) {
         "Refuses, naming them, while programs use the driver. Files that were edited stay and are named, and so does\n"
         "/etc/overdrive.");
     verb->add_flag("--dry-run", options->dry_run, "print what would be removed and change nothing");
-    choose(*verb, dispatch, options, run_uninstall);
+    choose_changing(*verb, dispatch, options, run_uninstall);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "model/exit_code.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
+#include "verbs/telling.hpp"
 
 namespace overdrive {
 
@@ -37,6 +38,22 @@ void choose(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options> options
     });
 }
 
+/// The same for a verb that may change something: when it has ended, those who listen are told. @see run_telling
+template <typename Options>
+void choose_changing(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options> options,
+                     ExitCode (*run)(const Options&, Services&, Report&)) {
+    verb.callback([&dispatch, name = verb.get_name(), options = std::move(options), run] {
+        dispatch.verb = name;
+        dispatch.chosen = [name, options, run](Services& services, Report& report) {
+            const auto body = [&] { return run(*options, services, report); };
+            if constexpr (requires { options->dry_run; }) {
+                if (options->dry_run) return body();
+            }
+            return run_telling(name, services, report, body);
+        };
+    });
+}
+
 /// The verbs that change the host: install, update, activate, deactivate, rollback, recover, uninstall.
 void add_changing_verbs(CLI::App& app, Dispatch& dispatch);
 /// The verbs that keep what is installed in order: verify, prune, history.
@@ -45,5 +62,7 @@ void add_keeping_verbs(CLI::App& app, Dispatch& dispatch);
 void add_preflight_verb(CLI::App& app, Dispatch& dispatch);
 /// The verbs that only look: status, list, wait, reasons.
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch);
+/// The hidden verb behind shell completion and the manual page. Call it last: it looks at all others.
+void add_completion_verb(CLI::App& app, Dispatch& dispatch);
 
 }  // namespace overdrive

@@ -49,15 +49,18 @@ void add_prune(CLI::App& app, Dispatch& dispatch) {
         ->required()
         ->check(CLI::Range(1, 1000));
     verb->add_flag("--dry-run", options->dry_run, "tell what would be removed and freed, and change nothing");
-    choose(*verb, dispatch, options, run_prune);
+    choose_changing(*verb, dispatch, options, run_prune);
 }
 
 void add_history(CLI::App& app, Dispatch& dispatch) {
+    const auto options = std::make_shared<HistoryOptions>();
     CLI::App* verb = app.add_subcommand("history", "what happened to this host's driver, the newest last");
-    verb->callback([&dispatch] {
-        dispatch.verb = "history";
-        dispatch.chosen = [](Services& services, Report& report) { return run_history(services, report); };
-    });
+    verb->footer("The last hundred events. Needs no root and changes nothing.");
+    verb->add_option("-n,--lines", options->most, "the newest N only")->type_name("N")->check(CLI::Range(1, 1000));
+    verb->add_option("--since", options->since,
+                     "what is not older: '2026-11-21', '2026-11-21 09:12' (UTC), or how long ago: '12h', '7d'")
+        ->type_name("TIME");
+    choose(*verb, dispatch, options, run_history);
 }
 
 }  // namespace

@@ -12,10 +12,24 @@ namespace overdrive {
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch) {
     CLI::App* status =
         app.add_subcommand("status", "what is wanted, installed and in force, in one screen and one word");
-    status->footer("The first line is one of: ready, no-device, degraded: <why>. Needs no root and changes nothing.");
-    status->callback([&dispatch] {
+    status->footer(
+        "The first line is one of: ready, no-device, degraded: <why>. Needs no root and changes nothing.\n"
+        "With --watch it goes on until it is stopped and tells again what has changed: on a terminal in place, with\n"
+        "--json as one document a line.");
+    const auto status_options = std::make_shared<StatusOptions>();
+    const auto interval = std::make_shared<std::int64_t>(status_options->interval.count());
+    status->add_flag("--watch", status_options->watch, "go on, and tell again whenever something changes");
+    status
+        ->add_option("--interval", *interval,
+                     "with --watch: look so often, in seconds, besides whenever overdrive changes something")
+        ->check(CLI::Range(1, 3600))
+        ->capture_default_str();
+    status->callback([&dispatch, status_options, interval] {
         dispatch.verb = "status";
-        dispatch.chosen = [](Services& services, Report& report) { return run_status({}, services, report); };
+        status_options->interval = std::chrono::seconds{*interval};
+        dispatch.chosen = [status_options](Services& services, Report& report) {
+            return run_status(*status_options, services, report);
+        };
     });
 
     CLI::App* list = app.add_subcommand("list", "the installed generations; '*' marks the current one");

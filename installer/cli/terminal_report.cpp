@@ -1,6 +1,7 @@
 #include "cli/terminal_report.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "model/exit_code.hpp"
 #include "support/visible_text.hpp"
@@ -41,6 +42,18 @@ void TerminalReport::result(const nlohmann::ordered_json& json, std::string_view
         print_json(json);
     } else {
         fmt::print("{}", text);
+    }
+    static_cast<void>(std::fflush(stdout));
+}
+
+void TerminalReport::update(const nlohmann::ordered_json& json, std::string_view text) {
+    // ECMA-48: cursor to the first place, erase the display.
+    constexpr std::string_view kFromTheTop = "\x1b[H\x1b[2J";
+    if (json_) {
+        fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    } else {
+        fmt::print("{}{}{}", isatty(STDOUT_FILENO) == 1 ? kFromTheTop : "", text,
+                   isatty(STDOUT_FILENO) == 1 ? "" : "\n");
     }
     static_cast<void>(std::fflush(stdout));
 }

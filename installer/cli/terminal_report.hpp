@@ -16,6 +16,7 @@ public:
     void note(std::string_view line) override;
     void warn(std::string_view line) override;
     void result(const nlohmann::ordered_json& json, std::string_view text) override;
+    void update(const nlohmann::ordered_json& json, std::string_view text) override;
     void failure(std::string_view verb, const Error& error) override;
 
 private:

@@ -33,7 +33,7 @@ ordered_json activation_json(std::string_view result, const Activation& activati
 ExitCode nothing_fits(const ActivateOptions& options, Services& services, const Store& store, const LocalState& local,
                       const Config& config, Report& report) {
     const DriverState state = observe(services, store, local, config);
-    if (!options.dry_run) write_runtime_state(services, local, state, std::nullopt);
+    if (!options.dry_run) write_runtime_state(services, config, local, state, std::nullopt);
     const bool no_device = state.word == StateWord::no_device;
     if (!no_device && !options.boot) {
         throw Error{Errc::no_artifact, explain(local.selection, local.facts.kernel_release)}.with_remedy(

@@ -59,12 +59,12 @@ public:
                                                [&](const Step& step) { report_.note(step.name()); });
         } catch (const Error& refused) {
             if (came_into_use(refused)) return put_off(refused);
-            note_outcome(refused.what());
+            note_outcome(refused);
             throw;
         }
         if (outcome.failure) {
             if (outcome.restored() && came_into_use(*outcome.failure)) return put_off(*outcome.failure);
-            note_outcome(outcome.failure->what());
+            note_outcome(*outcome.failure);
             outcome.throw_if_failed();
         }
         succeed(outcome);
@@ -80,7 +80,7 @@ private:
         try {
             require_preflight(activation_.findings, config_, report_);
         } catch (const Error& refused) {
-            note_outcome(refused.what());
+            note_outcome(refused);
             throw;
         }
     }
@@ -164,21 +164,21 @@ private:
     }
 
     /// What is told to others must not undo what was done.
-    void tell_state(const std::optional<std::string>& failure) {
+    void tell_state(const std::optional<Error>& failure) {
         try {
-            write_runtime_state(services_, local_, activation_.state, failure);
+            write_runtime_state(services_, config_, local_, activation_.state, failure);
         } catch (const Error& error) {
             report_.warn(fmt::format("ignoring that the state cannot be told: {}", error.what()));
         }
     }
 
-    void note_outcome(const std::optional<std::string>& failure) {
+    void note_outcome(const std::optional<Error>& failure) {
         local_.facts = services_.read_facts();
         std::vector<std::string> ignored;
         local_.current = read_current(store_, ignored);
         if (!failure) forget_failure(services_.root);  // it must not outlive a success
         activation_.state = observe(services_, store_, local_, config_);
-        if (failure) activation_.state = {StateWord::degraded, DegradedBecause::activation_failed, *failure};
+        if (failure) activation_.state = {StateWord::degraded, DegradedBecause::activation_failed, failure->what()};
         tell_state(failure);
     }
 

@@ -6,6 +6,7 @@
 #include "support/interruption.hpp"
 #include "transaction/steps/load_modules.hpp"
 #include "transaction/steps/stop_daemons.hpp"
+#include "verbs/desired_state.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preconditions.hpp"
 
@@ -71,7 +72,7 @@ std::optional<Pair> take_out_of_force(Services& services, const std::vector<std:
     local.facts = services.read_facts();
     const DriverState state{local.facts.gpus.empty() ? StateWord::no_device : StateWord::degraded,
                             DegradedBecause::not_active, "deactivated by the operator"};
-    write_runtime_state(services, local, state, std::nullopt);
+    write_runtime_state(services, load_config(services.root, {}, Strictness::boot), local, state, std::nullopt);
     return local.current;
 }
 

@@ -10,6 +10,7 @@
 #include "verbs/activation.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/install_units.hpp"
+#include "verbs/link_program.hpp"
 #include "verbs/preflight.hpp"
 #include "verbs/sizes.hpp"
 #include "verbs/trust_check.hpp"
@@ -185,6 +186,7 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     if (copy_own_program(services, report))
         ending.program_changed = adopt_program(services, services.program.version, report);
     if (!options.no_units) ending.units_changed = install_units(services, store, config, report);
+    if (link_program(services, store, report)) ending.program_changed = true;
     const bool here = !services.program.in_container;
     if (options.unit) {
         ending.restart_queued = installed.fetched;

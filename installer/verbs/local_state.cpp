@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "verbs/tell_state.hpp"
+#include "verbs/runtime_files.hpp"
+#include "verbs/told_state.hpp"
 
 namespace overdrive {
 
@@ -147,7 +148,7 @@ DriverState observe(Services& services, const Store& store, const LocalState& lo
     if (local.selection.pair) seen.selected = local.selection.pair->path();
     if (local.current) seen.current = local.current->path();
     seen.loaded_version = local.facts.driver_version;
-    const auto note = read_activation_note(services.root);
+    const auto note = read_told_state(services.root, kStatusFile);
     if (note && note->boot_id == local.facts.boot_id) seen.activation_failure = note->failure;
     seen.passed_over = passed_over(local);
     if (local.manifest && seen.gpu_present) {

@@ -57,7 +57,7 @@ const std::vector<VerbReasons>& verb_reasons() {
              {Errc::not_root, Errc::interrupted, Errc::busy, Errc::bad_record, Errc::bad_os_release, Errc::io,
               Errc::no_space, Errc::read_only, Errc::unsupported}},
             {"history", {Errc::io, Errc::unsupported}},
-            {"wait", {Errc::answer_is_no, Errc::io, Errc::unsupported}},
+            {"wait", {Errc::answer_is_no, Errc::io, Errc::unsupported, Errc::interrupted}},
         };
     }();
     return kTable;

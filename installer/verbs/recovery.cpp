@@ -16,7 +16,7 @@ namespace overdrive {
 
 namespace {
 
-constexpr std::array kTold{kStatusFile, kDevicePresentFile, kReadyFile};
+constexpr std::array kTold{kStatusFile, kToldFile, kDevicePresentFile, kReadyFile};
 
 /// `'install' of 550.163.01/4081.2.1 was cut off in step 'publish-generation'`
 std::string describe(const JournalContent& journal) {

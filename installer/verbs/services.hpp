@@ -78,6 +78,8 @@ struct Services {
     std::function<void(const LogEntry& entry)> log = {};
     /// What the preflight judges; empty where nothing of it can be known.
     std::function<PreflightFacts(const PreflightRequest& request)> read_preflight_facts = {};
+    /// Returns when something below /run/overdrive has changed since the last call, at the latest after `most`.
+    std::function<void(std::chrono::milliseconds most)> wait_for_change = {};
 };
 
 }  // namespace overdrive

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "support/interruption.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/sizes.hpp"
 #include "verbs/trust_check.hpp"
+#include "verbs/wait.hpp"
 
 namespace overdrive {
 
@@ -195,9 +197,24 @@ std::string to_text(const Screen& screen) {
     return text;
 }
 
+ExitCode watch(const StatusOptions& options, Services& services, Report& report) {
+    std::optional<ordered_json> told;
+    while (!is_interrupted()) {
+        const Screen screen = gather(options, services);
+        ordered_json json = to_json(screen);
+        if (told != json) {
+            report.update(json, to_text(screen));
+            told = std::move(json);
+        }
+        wait_for_change(services, options.interval);
+    }
+    return ExitCode::ok;
+}
+
 }  // namespace
 
 ExitCode run_status(const StatusOptions& options, Services& services, Report& report) {
+    if (options.watch) return watch(options, services, report);
     const Screen screen = gather(options, services);
     report.result(to_json(screen), to_text(screen));
     return ExitCode::ok;

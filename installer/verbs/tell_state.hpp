@@ -1,18 +1,11 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "verbs/local_state.hpp"
+#include "verbs/told_state.hpp"
 
 namespace overdrive {
-
-/// What /run/overdrive/status.json says of the last activation in this boot.
-struct ActivationNote {
-    std::string boot_id;
-    std::optional<std::string> failure;
-};
-[[nodiscard]] std::optional<ActivationNote> read_activation_note(const Root& root);
 
 /// Whether /run/overdrive tells `state` of this boot already, in status.json and in the readiness files.
 [[nodiscard]] bool runtime_state_tells(const Root& root, const LocalState& local, const DriverState& state);
@@ -20,8 +13,10 @@ struct ActivationNote {
 /// Takes the failure of an earlier activation back out of /run/overdrive; what it cannot remove it leaves.
 void forget_failure(const Root& root) noexcept;
 
-/// Writes /run/overdrive/status.json and the readiness files (`device-present`, `ready`).
-void write_runtime_state(const Services& services, const LocalState& local, const DriverState& state,
-                         const std::optional<std::string>& failure);
+/// Writes /run/overdrive/status.json and the readiness files: `device-present`, `ready`, and those of NVIDIA's operator
+/// where the configuration asks for them. Under the lock. Journal, metrics and hooks are told at the end of the run.
+/// @see run_telling
+void write_runtime_state(const Services& services, const Config& config, const LocalState& local,
+                         const DriverState& state, const std::optional<Error>& failure);
 
 }  // namespace overdrive

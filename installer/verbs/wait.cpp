@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "support/interruption.hpp"
 #include "verbs/desired_state.hpp"
 #include "verbs/local_state.hpp"
 
 namespace overdrive {
 
 namespace {
+
+/// Modules and nodes come without a word in /run/overdrive.
+constexpr std::chrono::milliseconds kLookAgain{2000};
 
 DriverState look(Services& services, const Config& config) {
     const Store store{services.root};
@@ -33,6 +39,14 @@ bool worth_waiting(const DriverState& state, const Config& config, bool fetched_
 
 }  // namespace
 
+void wait_for_change(Services& services, std::chrono::milliseconds most) {
+    if (services.wait_for_change) {
+        services.wait_for_change(most);
+    } else {
+        services.clock.sleep(most);
+    }
+}
+
 ExitCode run_wait(const WaitOptions& options, Services& services, Report& report) {
     const auto end = services.clock.steady() + options.timeout;
     const Config config = load_config(services.root, {}, Strictness::boot);
@@ -49,7 +63,11 @@ ExitCode run_wait(const WaitOptions& options, Services& services, Report& report
                 fmt::format("{}\n", state.text()));
             return satisfied ? ExitCode::ok : ExitCode::answer_is_no;
         }
-        services.clock.sleep(std::chrono::milliseconds{500});
+        wait_for_change(
+            services,
+            std::min<std::chrono::milliseconds>(
+                kLookAgain, std::chrono::duration_cast<std::chrono::milliseconds>(end - services.clock.steady())));
+        stop_if_interrupted();
     }
 }
 

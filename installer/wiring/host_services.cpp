@@ -26,6 +26,8 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
       exposure_{root, processes_},
       nodes_{root},
       holders_{root},
+      journal_{root},
+      changes_{root, "/run/overdrive"},
       clock_{clock},
       services_{.root = root,
                 .program = std::move(program),
@@ -44,8 +46,10 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
                 .enabled_units = {kEnabledUnits.begin(), kEnabledUnits.end()},
                 .sysusers_program = std::string{kSysusersProgram},
                 .read_kernel_policy = [this] { return read_kernel_policy(root_); },
+                .log = [this](const LogEntry& entry) { journal_.send(entry); },
                 .read_preflight_facts =
-                    [this](const PreflightRequest& request) { return read_preflight_facts(root_, request); }} {}
+                    [this](const PreflightRequest& request) { return read_preflight_facts(root_, request); },
+                .wait_for_change = [this](std::chrono::milliseconds most) { changes_.wait(most); }} {}
 
 std::unique_ptr<ArtifactSource> HostServices::open_source(const std::string& name, const Config& config,
                                                           const std::string& os_id) {

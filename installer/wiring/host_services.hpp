@@ -9,6 +9,8 @@
 #include "ports/progress.hpp"
 #include "ports/unit_manager.hpp"
 #include "process/boost_process_runner.hpp"
+#include "support/directory_watch.hpp"
+#include "systemd/journal_sender.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
 #include "wiring/registries.hpp"
@@ -37,6 +39,8 @@ private:
     LibmountExposure exposure_;
     HostDeviceNodes nodes_;
     ProcDeviceHolders holders_;
+    JournalSender journal_;
+    DirectoryWatch changes_;
     Clock& clock_;
     std::optional<Registries> registries_;  ///< made when a source is really opened
     Services services_;

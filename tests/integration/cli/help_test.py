@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The help texts and the page of exit codes are what the program says. After a wanted change:
+"""The help texts, the page of exit codes and the manual page are what the program says. After a wanted change:
 python3 tests/integration/cli/help_test.py --update
 """
 
@@ -32,6 +32,8 @@ def goldens() -> dict[Path, str]:
     texts = {HERE / f"help/{verb}.txt": says(verb, "--help") for verb in VERBS}
     texts[HERE / "help/overdrive.txt"] = says("--help")
     texts[TOP / "docs/exit-codes.md"] = says("reasons")
+    page = (TOP / "docs/man/overdrive.8.in").read_text()
+    texts[TOP / "docs/man/overdrive.8"] = page.replace("@VERBS@", says("completion", "man"))
     return texts
 
 

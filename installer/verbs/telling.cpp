@@ -1,0 +1,102 @@
+#include "verbs/telling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "store/store.hpp"
+#include "verbs/desired_state.hpp"
+#include "verbs/runtime_files.hpp"
+#include "verbs/tell_hooks.hpp"
+#include "verbs/tell_journal.hpp"
+#include "verbs/tell_metrics.hpp"
+
+namespace overdrive {
+
+namespace {
+
+/// The history as far as it can be read; a damaged record tells nothing.
+std::vector<Event> read_history(const Root& root) {
+    try {
+        const auto record = Store{root}.load_record();
+        return record ? record->history : std::vector<Event>{};
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+/// The events of `now` that come after the last one of `before`.
+std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now) {
+    if (before.empty()) return now;
+    const auto last = std::find(now.rbegin(), now.rend(), before.back());
+    return {last.base(), now.end()};
+}
+
+/// One run and what was known before it.
+class Run {
+public:
+    Run(std::string_view verb, Services& services, Report& report)
+        : services_{services}, report_{report}, begun_{services.clock.steady()}, history_{read_history(services.root)} {
+        telling_.verb = verb;
+    }
+
+    /// @param failure what ended the verb; nullptr when it did its work
+    void tell(const Error* failure) noexcept {
+        telling_.failure = failure;
+        ignoring("the state", [&] { look(); });
+        ignoring("the journal", [&] { tell_journal(services_, telling_); });
+        ignoring("metrics and hooks", [&] { tell_by_configuration(); });
+    }
+
+private:
+    void look() {
+        telling_.took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.steady() - begun_);
+        telling_.events = added(history_, read_history(services_.root));
+        telling_.state = read_told_state(services_.root, kStatusFile);
+        telling_.before = read_told_state(services_.root, kToldFile);
+        // First of all: a hook that runs this program must not be told the same change again.
+        if (telling_.is_change()) services_.root.write_file(kToldFile, telling_.state->to_json());
+    }
+
+    void tell_by_configuration() {
+        const Config config = load_config(services_.root, {}, Strictness::boot);
+        ignoring("metrics", [&] { tell_metrics(services_, config, telling_); });
+        tell_hooks(services_, config, telling_, report_);
+    }
+
+    template <typename Body>
+    void ignoring(std::string_view listener, Body&& body) noexcept {
+        try {
+            std::forward<Body>(body)();
+        } catch (const std::exception& error) {
+            report_.warn(fmt::format("ignoring that {} could not be told: {}", listener, error.what()));
+        }
+    }
+
+    Services& services_;
+    Report& report_;
+    std::chrono::steady_clock::time_point begun_;
+    std::vector<Event> history_;
+    Telling telling_;
+};
+
+}  // namespace
+
+ExitCode run_telling(std::string_view verb, Services& services, Report& report, const std::function<ExitCode()>& body) {
+    if (services.program.in_container || !services.program.is_root) return body();
+    Run run{verb, services, report};
+    try {
+        const ExitCode code = body();
+        run.tell(nullptr);
+        return code;
+    } catch (const Error& error) {
+        run.tell(&error);
+        throw;
+    }
+}
+
+void log_entry(const Services& services, const LogEntry& entry) {
+    if (services.log) services.log(entry);
+}
+
+}  // namespace overdrive
