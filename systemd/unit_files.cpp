@@ -10,13 +10,14 @@
 #include <optional>
 #include <stdexcept>
 
+#include "model/daemon_plan.hpp"
+#include "model/foreign_units.hpp"
 #include "systemd/unit_texts.hpp"
 
 namespace overdrive {
 
 namespace {
 
-constexpr std::string_view kUnitDirectory = "/etc/systemd/system";
 constexpr std::string_view kDropIn = "50-overdrive.conf";
 /// What `wait` may take beyond its own limit before systemd ends it.
 constexpr std::chrono::seconds kWaitGrace{30};
@@ -53,9 +54,9 @@ bool is_service(std::string_view unit) {
            is_plain(unit, ":-_.\\@") && !unit.ends_with("@.service");
 }
 
-constexpr auto kUnits =
-    std::to_array<std::string_view>({"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service",
-                                     "nvidia-update.timer", "nvidia-wait.service"});
+constexpr auto kUnits = std::to_array<std::string_view>(
+    {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service", "nvidia-update.timer",
+     "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service"});
 
 void require_consumer(std::string_view unit) {
     if (!is_service(unit)) {
@@ -146,6 +147,7 @@ UnitOptions unit_options(const Root& root, const Config& config) {
     options.mounts = {resolved(root, options.install_root), resolved(root, options.program_root)};
     options.before = config.before;
     options.kubelet_wait = config.kubelet_wait;
+    options.strict = config.strict;
     require_usable(options);
     return options;
 }
@@ -153,16 +155,23 @@ UnitOptions unit_options(const Root& root, const Config& config) {
 std::vector<UnitFile> unit_files(const UnitOptions& options) {
     require_usable(options);
     const std::vector<std::string> consumers = consumers_of(options);
-    const Values values = values_of(options, consumers);
+    Values values = values_of(options, consumers);
 
     std::vector<UnitFile> files;
-    files.reserve(kUnits.size() + consumers.size() + 1);
+    files.reserve(kUnits.size() + consumers.size() + kKnownDaemons.size() + 1);
     for (const std::string_view unit : kUnits) {
         files.push_back({fmt::format("{}/{}", kUnitDirectory, unit), filled(unit_text(unit), values)});
     }
     for (const std::string& unit : consumers) {
         files.push_back({drop_in_path(unit), filled(drop_in_text(is_kubelet(unit)), values)});
     }
+    for (const KnownDaemon& daemon : kKnownDaemons) {
+        if (daemon.name == kPersistenced) continue;  // nvidia.service names it itself
+        values["DAEMON"] = daemon.unit;
+        files.push_back({fmt::format("{}/nvidia.service.d/{}.conf", kUnitDirectory, daemon.unit),
+                         filled(unit_text("daemon.conf"), values)});
+    }
+    files.push_back({drop_in_path("systemd-sysext.service"), filled(unit_text("sysext.conf"), values)});
     files.push_back({"/etc/sysusers.d/overdrive.conf", filled(unit_text("sysusers.conf"), values)});
     return files;
 }

@@ -90,7 +90,11 @@ void add_activate(CLI::App& app, Dispatch& dispatch) {
                      "how libraries become visible; the OS profile decides by default")
         ->check(CLI::IsMember({"overlay", "links"}));
     verb->add_flag("--dry-run", options->dry_run, "print the steps and change nothing");
-    verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
+    CLI::Option* boot =
+        verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
+    verb->add_flag("--repair", options->repair,
+                   "only put back what is missing of the driver in force; for units that change what lies below it")
+        ->excludes(boot);
     choose_changing(*verb, dispatch, options, run_activate);
 }
 

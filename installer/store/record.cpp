@@ -19,8 +19,8 @@ using nlohmann::json;
 constexpr const char* kDocument = "record.json";
 constexpr const char* kChecksum = "checksum";
 constexpr std::array kKinds{"file", "link", "directory", "user"};
-constexpr std::array kFields{"schema",   "min_reader", "wanted",  "desired",     "last_good", "pending",
-                             "attempts", "owned",      "history", "rolled_back", "serials",   kChecksum};
+constexpr std::array kFields{"schema", "min_reader", "wanted",  "desired",     "last_good", "pending", "attempts",
+                             "owned",  "foreign",    "history", "rolled_back", "serials",   kChecksum};
 
 /// SHA-256 of the document without its checksum, written compactly with sorted keys: fields of a newer program count.
 std::string checksum_of(json document) {
@@ -42,6 +42,14 @@ OwnedPath parse_owned(const JsonReader& reader) {
         reader.fail("kind", "is neither 'file' nor 'link' nor 'directory' nor 'user'");
     }
     if (!out.path.starts_with('/') && out.kind != "user") reader.fail("path", "is not absolute");
+    return out;
+}
+
+ForeignUnit parse_foreign(const JsonReader& reader) {
+    const auto action = parse_foreign_action(reader.string("action"));
+    if (!action) reader.fail("action", "is none that this program knows");
+    ForeignUnit out{.path = reader.string("path"), .action = *action};
+    if (!out.path.starts_with('/')) reader.fail("path", "is not absolute");
     return out;
 }
 
@@ -92,6 +100,9 @@ Record parse_fields(const JsonReader& reader) {
                                 .interrupted = attempt.number_or("interrupted", 0)});
     }
     for (const JsonReader& owned : reader.objects("owned")) out.owned.push_back(parse_owned(owned));
+    if (reader.has("foreign")) {
+        for (const JsonReader& foreign : reader.objects("foreign")) out.foreign.push_back(parse_foreign(foreign));
+    }
     if (reader.has("history")) {
         for (const JsonReader& event : reader.objects("history")) out.history.push_back(parse_event(event));
     }
@@ -169,6 +180,8 @@ std::string Record::to_json() const {
     for (const OwnedPath& path : owned) {
         paths.push_back({{"path", path.path}, {"kind", path.kind}, {"sha256", path.sha256}});
     }
+    json others = json::array();
+    for (const ForeignUnit& unit : foreign) others.push_back({{"path", unit.path}, {"action", to_string(unit.action)}});
     json events = json::array();
     for (const Event& event : history) events.push_back(event_json(event));
     json document{{"schema", kSchema},
@@ -179,6 +192,7 @@ std::string Record::to_json() const {
                   {"pending", nullable(pending)},
                   {"attempts", tried},
                   {"owned", paths},
+                  {"foreign", others},
                   {"history", events},
                   {"rolled_back", rolled_back_json(rolled_back)},
                   {"serials", json(serials)}};

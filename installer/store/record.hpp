@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/driver_id.hpp"
+#include "model/foreign_units.hpp"
 #include "model/pair.hpp"
 
 namespace overdrive {
@@ -53,9 +54,9 @@ struct OwnedPath {
 
 /// What the program knows from one run to the next. Writing it is the commit point of an install.
 struct Record {
-    static constexpr int kSchema = 2;
-    /// Schema 1 had no history, no rolled_back, no serials and no attempts[].interrupted: a program that reads it loses
-    /// only these.
+    static constexpr int kSchema = 3;
+    /// Schema 1 had no history, no rolled_back, no serials and no attempts[].interrupted, schema 2 no foreign: a
+    /// program that reads them loses only these.
     static constexpr int kMinReader = 1;
     static constexpr std::size_t kMostEvents = 100;
 
@@ -65,6 +66,7 @@ struct Record {
     std::optional<Pair> pending;            ///< takes effect at the next boot
     std::vector<Attempt> attempts;
     std::vector<OwnedPath> owned;
+    std::vector<ForeignUnit> foreign;  ///< files of others for units of our names; they come back on uninstall
     std::optional<RolledBack> rolled_back;
     /// The signed serials of what was installed, by `repository:tag`: what comes from there later must reach them.
     std::map<std::string, std::uint64_t> serials;

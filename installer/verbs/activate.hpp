@@ -9,7 +9,8 @@ namespace overdrive {
 
 struct ActivateOptions {
     Overrides overrides;
-    bool boot = false;  ///< called by nvidia.service: local state only; a degraded node is reported, not failed
+    bool repair = false;  ///< only put back what is missing of what is in force
+    bool boot = false;    ///< called by nvidia.service: local state only; a degraded node is reported, not failed
     bool dry_run = false;
 };
 

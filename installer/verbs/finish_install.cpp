@@ -22,6 +22,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kDriverUnit = "nvidia.service";
+/// Starting it starts what it wants and what does not run: consumers that a driver that failed kept from starting.
+constexpr const char* kBootTarget = "multi-user.target";
 
 /// What happened, for the result.
 struct Ending {
@@ -103,10 +105,12 @@ void unless_stopped(Report& report, const std::function<void()>& body) {
     }
 }
 
-void start_units(const InstallOptions& options, Services& services, const Ending& ending, Report& report) {
+void start_units(const InstallOptions& options, Services& services, const Config& config, const Ending& ending,
+                 Report& report) {
     if (options.no_units || !services.units.reachable()) return;
     if (ending.restart_queued) {
         services.units.queue_restart(kDriverUnit);
+        if (config.strict) services.units.queue_start(kBootTarget);
     } else if (ending.activation && services.units.active_state(kDriverUnit) != "active") {
         report.note("starting nvidia.service");
         services.units.start(kDriverUnit, std::chrono::seconds{120});
@@ -205,7 +209,7 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     });
     // What systemd starts takes the lock itself.
     { const Lock given_up = std::move(lock); }
-    unless_stopped(report, [&] { start_units(options, services, ending, report); });
+    unless_stopped(report, [&] { start_units(options, services, config, ending, report); });
     if (ending.activation) throw_if_returned(*ending.activation);
     const bool at_reboot = (ending.activation && ending.activation->result == Activation::Result::at_reboot) ||
                            (!ending.activation && !ending.restart_queued && installed.fetched);

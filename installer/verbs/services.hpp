@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config.hpp"
+#include "model/fabric_facts.hpp"
 #include "model/host_facts.hpp"
 #include "model/kernel_policy.hpp"
 #include "model/pending_os.hpp"
@@ -80,6 +81,8 @@ struct Services {
     std::function<PreflightFacts(const PreflightRequest& request)> read_preflight_facts = {};
     /// Returns when something below /run/overdrive has changed since the last call, at the latest after `most`.
     std::function<void(std::chrono::milliseconds most)> wait_for_change = {};
+    /// What asks for more daemons than nvidia-persistenced; empty = nothing does.
+    std::function<FabricFacts()> read_fabric_facts = {};
 };
 
 }  // namespace overdrive

@@ -1,5 +1,6 @@
 #include "wiring/host_services.hpp"
 
+#include "devices/fabric_facts_reader.hpp"
 #include "devices/host_facts_reader.hpp"
 #include "devices/kernel_policy_reader.hpp"
 #include "registry/make_source.hpp"
@@ -49,7 +50,8 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
                 .log = [this](const LogEntry& entry) { journal_.send(entry); },
                 .read_preflight_facts =
                     [this](const PreflightRequest& request) { return read_preflight_facts(root_, request); },
-                .wait_for_change = [this](std::chrono::milliseconds most) { changes_.wait(most); }} {}
+                .wait_for_change = [this](std::chrono::milliseconds most) { changes_.wait(most); },
+                .read_fabric_facts = [this] { return read_fabric_facts(root_); }} {}
 
 std::unique_ptr<ArtifactSource> HostServices::open_source(const std::string& name, const Config& config,
                                                           const std::string& os_id) {

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 
+#include "model/daemon_plan.hpp"
 #include "support/error.hpp"
 #include "systemd/unit_texts.hpp"
 
@@ -134,6 +135,42 @@ TEST(UnitFilesTest, ADriverPlacedElsewhereIsFoundThere) {
     options.program_root = "/var/lib/overdrive";
     options.mounts = {"/var/lib/nvidia", "/var/lib/overdrive"};
     for (const UnitFile& file : unit_files(options)) EXPECT_THAT(file.content, Not(HasSubstr("/opt/"))) << file.path;
+}
+
+TEST(UnitFilesTest, StrictModeIsAskedForInTheConfiguration) {
+    const Root root{"/"};
+    Config config;
+    EXPECT_FALSE(unit_options(root, config).strict);
+    config.strict = true;
+    EXPECT_TRUE(unit_options(root, config).strict);
+}
+
+TEST(UnitFilesTest, EveryDaemonComesAfterTheDriverAndRunsOnlyWhenItIsTold) {
+    for (const KnownDaemon& daemon : kKnownDaemons) {
+        const std::string text = unit(std::string{daemon.unit});
+        EXPECT_THAT(values_of(text, "After"), Contains("nvidia.service")) << daemon.unit;
+        EXPECT_THAT(values_of(text, "PartOf"), Contains("nvidia.service")) << daemon.unit;
+        EXPECT_THAT(text, HasSubstr("/opt/nvidia/current/" + std::string{daemon.program})) << daemon.unit;
+        EXPECT_THAT(text, HasSubstr("\nTimeoutStartSec=")) << daemon.unit;
+        if (daemon.name == kPersistenced) continue;
+        EXPECT_THAT(text, HasSubstr("\nConditionPathExists=/run/overdrive/daemons/" + std::string{daemon.name}));
+        EXPECT_THAT(values_of(unit("nvidia.service.d/" + std::string{daemon.unit} + ".conf"), "Wants"),
+                    testing::ElementsAre(daemon.unit));
+    }
+}
+
+TEST(UnitFilesTest, AConsumerWaitsForTheFabricAndForNoOtherNode) {
+    for (const Consumer& consumer : kConsumers) {
+        EXPECT_THAT(values_of(unit("nvidia-fabricmanager.service"), "Before"), Contains(consumer.unit));
+        EXPECT_THAT(values_of(unit("nvidia-imex.service"), "Before"), Not(Contains(consumer.unit)));
+    }
+}
+
+TEST(UnitFilesTest, AMergeOfExtensionsIsRepairedAndRestartsNothing) {
+    EXPECT_THAT(unit("systemd-sysext.service.d/50-overdrive.conf"),
+                HasSubstr("ExecStartPost=-/opt/overdrive/current/bin/overdrive activate --repair\n"));
+    EXPECT_THAT(values_of(unit("nvidia.service"), "PartOf"), testing::IsEmpty());
+    EXPECT_THAT(values_of(unit("nvidia.service"), "ReloadPropagatedFrom"), Contains("systemd-sysext.service"));
 }
 
 TEST(UnitFilesTest, AUnitOfTheConfigurationIsOrderedAfterTheDriver) {
