@@ -54,9 +54,35 @@ bool is_service(std::string_view unit) {
            is_plain(unit, ":-_.\\@") && !unit.ends_with("@.service");
 }
 
+/// What changes when another OS release becomes pending, as settings of nvidia-stage.path.
+std::string_view watched_paths(PendingSource pending) {
+    switch (pending) {
+        case PendingSource::ostree:
+            return "PathChanged=/run/ostree/staged-deployment";
+        case PendingSource::boot_kernel:
+            return "PathChanged=/boot\nPathChanged=/boot/grub";
+        case PendingSource::snapshot:
+            return "PathChanged=/.snapshots";
+        case PendingSource::update_engine:
+        case PendingSource::none:
+            return {};
+    }
+    return {};
+}
+
 constexpr auto kUnits = std::to_array<std::string_view>(
     {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service", "nvidia-update.timer",
-     "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service"});
+     "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service",
+     "nvidia-gate.service", "nvidia-stage.service", "nvidia-stage.timer", "nvidia-stage.path",
+     "nvidia-stage-watch.service"});
+
+/// Whether a host has this unit: what stages the driver of a pending OS depends on who knows that OS.
+bool has_unit(PendingSource pending, std::string_view unit) {
+    if (unit == "nvidia-stage-watch.service") return pending == PendingSource::update_engine;
+    if (unit == "nvidia-stage.path") return !watched_paths(pending).empty();
+    if (unit.starts_with("nvidia-stage.") || unit == "nvidia-gate.service") return pending != PendingSource::none;
+    return true;
+}
 
 void require_consumer(std::string_view unit) {
     if (!is_service(unit)) {
@@ -130,6 +156,7 @@ Values values_of(const UnitOptions& options, const std::vector<std::string>& con
             {"WAITERS", joined(waiters)},
             {"WAIT_SECONDS", fmt::format("{}", options.kubelet_wait.count())},
             {"WAIT_LIMIT_SECONDS", fmt::format("{}", (options.kubelet_wait + kWaitGrace).count())},
+            {"WATCHED_PATHS", std::string{watched_paths(options.pending)}},
             {"NEED", options.strict ? "Requires" : "Wants"}};
 }
 
@@ -142,8 +169,17 @@ void require_usable(const UnitOptions& options) {
 
 }  // namespace
 
-UnitOptions unit_options(const Root& root, const Config& config) {
+std::vector<std::string> enabled_units(PendingSource pending) {
+    std::vector<std::string> units{"nvidia.service", "nvidia-update.service", "nvidia-update.timer"};
+    for (const char* unit : {"nvidia-stage.timer", "nvidia-stage.path", "nvidia-stage-watch.service"}) {
+        if (has_unit(pending, unit)) units.emplace_back(unit);
+    }
+    return units;
+}
+
+UnitOptions unit_options(const Root& root, const Config& config, PendingSource pending) {
     UnitOptions options;
+    options.pending = pending;
     options.mounts = {resolved(root, options.install_root), resolved(root, options.program_root)};
     options.before = config.before;
     options.kubelet_wait = config.kubelet_wait;
@@ -160,6 +196,7 @@ std::vector<UnitFile> unit_files(const UnitOptions& options) {
     std::vector<UnitFile> files;
     files.reserve(kUnits.size() + consumers.size() + kKnownDaemons.size() + 1);
     for (const std::string_view unit : kUnits) {
+        if (!has_unit(options.pending, unit)) continue;
         files.push_back({fmt::format("{}/{}", kUnitDirectory, unit), filled(unit_text(unit), values)});
     }
     for (const std::string& unit : consumers) {

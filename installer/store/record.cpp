@@ -20,7 +20,7 @@ constexpr const char* kDocument = "record.json";
 constexpr const char* kChecksum = "checksum";
 constexpr std::array kKinds{"file", "link", "directory", "user"};
 constexpr std::array kFields{"schema", "min_reader", "wanted",  "desired",     "last_good", "pending", "attempts",
-                             "owned",  "foreign",    "history", "rolled_back", "serials",   kChecksum};
+                             "owned",  "foreign",    "history", "rolled_back", "serials",   "staged",  kChecksum};
 
 /// SHA-256 of the document without its checksum, written compactly with sorted keys: fields of a newer program count.
 std::string checksum_of(json document) {
@@ -76,6 +76,11 @@ json rolled_back_json(const std::optional<RolledBack>& back) {
             {"to", back->to.path()}};
 }
 
+json staged_json(const std::optional<Staged>& staged) {
+    if (!staged) return nullptr;
+    return {{"pair", staged->pair.path()}, {"os", staged->os}};
+}
+
 std::map<std::string, std::string> unknown_fields(const json& document) {
     std::map<std::string, std::string> out;
     for (const auto& [name, value] : document.items()) {
@@ -111,6 +116,8 @@ Record parse_fields(const JsonReader& reader) {
                                      .from = parse_pair_path(back->string("from")),
                                      .to = parse_pair_path(back->string("to"))};
     }
+    if (const auto staged = reader.optional_object("staged"))
+        out.staged = Staged{.pair = parse_pair_path(staged->string("pair")), .os = staged->string("os")};
     if (const auto serials = reader.optional_object("serials")) {
         for (const std::string& identity : serials->names()) out.serials.emplace(identity, serials->number(identity));
     }
@@ -195,7 +202,8 @@ std::string Record::to_json() const {
                   {"foreign", others},
                   {"history", events},
                   {"rolled_back", rolled_back_json(rolled_back)},
-                  {"serials", json(serials)}};
+                  {"serials", json(serials)},
+                  {"staged", staged_json(staged)}};
     for (const auto& [name, value] : unknown) document[name] = json::parse(value);
     document[kChecksum] = checksum_of(document);
     return document.dump(2) + "\n";

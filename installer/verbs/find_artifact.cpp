@@ -97,8 +97,9 @@ const Error& most_telling(const std::vector<Error>& failures) {
     }
     const std::vector<std::string> names = nearest(misses.seen, wish, os_key);
     throw Error{Errc::no_artifact,
-                fmt::format("there is no driver {} for {} (kernel {}) in {}; {}", wish.text, os_key,
-                            facts.kernel_release, fmt::join(misses.without, ", "),
+                fmt::format("there is no driver {} for {}{} in {}; {}", wish.text, os_key,
+                            facts.kernel_release.empty() ? "" : fmt::format(" (kernel {})", facts.kernel_release),
+                            fmt::join(misses.without, ", "),
                             names.empty() ? std::string{"nothing near it is there either"}
                                           : fmt::format("the nearest are {}", fmt::join(names, ", ")))}
         .with_remedy(

@@ -105,9 +105,18 @@ void unless_stopped(Report& report, const std::function<void()>& body) {
     }
 }
 
+/// What notices an OS update works from now on, not only from the next boot.
+void start_noticing(Services& services) {
+    for (const std::string& unit : services.enabled_units) {
+        if (unit.starts_with("nvidia-stage") && services.units.active_state(unit) != "active")
+            services.units.queue_start(unit);
+    }
+}
+
 void start_units(const InstallOptions& options, Services& services, const Config& config, const Ending& ending,
                  Report& report) {
     if (options.no_units || !services.units.reachable()) return;
+    start_noticing(services);
     if (ending.restart_queued) {
         services.units.queue_restart(kDriverUnit);
         if (config.strict) services.units.queue_start(kBootTarget);
@@ -152,8 +161,13 @@ std::function<void(Record&)> installed_record(Services& services, const Config& 
 
 void publish_and_record(Services& services, Store& store, const Config& config, Installed& installed,
                         FillStaging::Means means, std::string_view verb, Report& report) {
+    publish_and_record(services, store, installed, std::move(means), verb,
+                       installed_record(services, config, installed, verb), report);
+}
+
+void publish_and_record(Services& services, Store& store, Installed& installed, FillStaging::Means means,
+                        std::string_view verb, const std::function<void(Record&)>& change, Report& report) {
     installed.record_before = store.load_usable_record();
-    const auto change = installed_record(services, config, installed, verb);
     if (!means.fill && installed.record_before) {
         Record record = *installed.record_before;
         change(record);

@@ -83,6 +83,9 @@ struct Services {
     std::function<void(std::chrono::milliseconds most)> wait_for_change = {};
     /// What asks for more daemons than nvidia-persistenced; empty = nothing does.
     std::function<FabricFacts()> read_fabric_facts = {};
+    /// Returns when whoever updates the OS tells that an update waits for a reboot, at the latest after `most`. What is
+    /// told after the first call is not missed. Empty where nobody tells.
+    std::function<void(std::chrono::milliseconds most)> await_os_signal = {};
 };
 
 }  // namespace overdrive

@@ -24,6 +24,8 @@ namespace overdrive {
 namespace {
 
 constexpr std::size_t kMostUnitBytes = 1U << 20U;
+/// Not enabled, but they may run: one starts the other, and a timer the first.
+constexpr std::array kStartedByOthers{"nvidia-stage.service", "nvidia-gate.service"};
 constexpr std::array kUserPrograms{"/usr/sbin/userdel", "/sbin/userdel", "/usr/bin/userdel"};
 
 /// Whether a file is what we wrote: as the record has it, or as we would write it now (a run may have been cut off
@@ -77,8 +79,11 @@ std::vector<std::string> remove_owned(Services& services, const Record& record, 
 void stop_units(Services& services) {
     if (!services.units.reachable()) return;
     services.units.disable(services.enabled_units);
-    for (const std::string& unit : services.enabled_units) {
-        if (services.units.active_state(unit) == "active") services.units.stop(unit, std::chrono::seconds{60});
+    std::vector<std::string> started = services.enabled_units;
+    started.insert(started.end(), kStartedByOthers.begin(), kStartedByOthers.end());
+    for (const std::string& unit : started) {
+        const auto state = services.units.active_state(unit);
+        if (state == "active" || state == "activating") services.units.stop(unit, std::chrono::seconds{60});
     }
 }
 
@@ -107,6 +112,7 @@ void remove_store(Store& store, Record record, Report& report) {
     record.wanted.reset();
     record.desired.reset();
     record.pending.reset();
+    record.staged.reset();
     record.rolled_back.reset();
     record.last_good.clear();
     if (record != before) store.save_record(record);

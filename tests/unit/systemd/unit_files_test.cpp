@@ -55,6 +55,16 @@ Errc refusal_of(const UnitOptions& options) {
 TEST(UnitFilesTest, AreThoseOfTheGoldenFile) {
     std::string all;
     for (const UnitFile& file : unit_files({})) all += "==== " + file.path + "\n" + file.content;
+    UnitOptions debian;
+    debian.pending = PendingSource::boot_kernel;
+    UnitOptions flatcar;
+    flatcar.pending = PendingSource::update_engine;
+    for (const UnitOptions& options : {debian, flatcar}) {
+        for (const UnitFile& file : unit_files(options)) {
+            const std::string text = "==== " + file.path + "\n" + file.content;
+            if (all.find(text) == std::string::npos) all += text;
+        }
+    }
     if (std::getenv("OVERDRIVE_UPDATE_GOLDEN") != nullptr) std::ofstream{GOLDEN_FILE} << all;
     std::ostringstream golden;
     golden << std::ifstream{GOLDEN_FILE}.rdbuf();
@@ -206,8 +216,50 @@ TEST(UnitFilesTest, RefusesPathsThatSystemdWouldExpandOrSplit) {
 }
 
 TEST(UnitFilesTest, EnabledUnitsAreWrittenAndCanBeEnabled) {
-    for (const std::string_view name : kEnabledUnits)
-        EXPECT_THAT(unit(std::string{name}), HasSubstr("\nWantedBy=")) << name;
+    for (const PendingSource source : {PendingSource::none, PendingSource::update_engine, PendingSource::ostree,
+                                       PendingSource::snapshot, PendingSource::boot_kernel}) {
+        UnitOptions options;
+        options.pending = source;
+        const auto files = unit_files(options);
+        for (const std::string& name : enabled_units(source))
+            EXPECT_THAT(content_of(files, "/etc/systemd/system/" + name), HasSubstr("\nWantedBy=")) << name;
+    }
+}
+
+TEST(UnitFilesTest, WhatStartsAStagingDependsOnWhoKnowsThePendingOs) {
+    const auto staging = [](PendingSource source) {
+        std::vector<std::string> units = enabled_units(source);
+        std::erase_if(units, [](const std::string& name) { return !name.starts_with("nvidia-stage"); });
+        return units;
+    };
+    EXPECT_THAT(staging(PendingSource::none), testing::IsEmpty());
+    EXPECT_THAT(staging(PendingSource::update_engine),
+                testing::ElementsAre("nvidia-stage.timer", "nvidia-stage-watch.service"));
+    for (const PendingSource source : {PendingSource::ostree, PendingSource::snapshot, PendingSource::boot_kernel})
+        EXPECT_THAT(staging(source), testing::ElementsAre("nvidia-stage.timer", "nvidia-stage.path"));
+    UnitOptions options;
+    options.pending = PendingSource::ostree;
+    EXPECT_THAT(values_of(content_of(unit_files(options), "/etc/systemd/system/nvidia-stage.path"), "PathChanged"),
+                testing::ElementsAre("/run/ostree/staged-deployment"));
+    options.pending = PendingSource::none;
+    for (const UnitFile& file : unit_files(options)) EXPECT_THAT(file.path, Not(HasSubstr("nvidia-stage")));
+}
+
+TEST(UnitFilesTest, NothingWaitsForAStagingOrTheGate) {
+    UnitOptions options;
+    options.pending = PendingSource::boot_kernel;
+    for (const UnitFile& file : unit_files(options)) {
+        for (const char* setting : {"After", "Requires", "Wants", "BindsTo"}) {
+            for (const std::string& value : values_of(file.content, setting)) {
+                EXPECT_THAT(value, Not(HasSubstr("nvidia-stage"))) << file.path;
+                EXPECT_THAT(value, Not(HasSubstr("nvidia-gate"))) << file.path;
+            }
+        }
+    }
+    const std::string stage = content_of(unit_files(options), "/etc/systemd/system/nvidia-stage.service");
+    EXPECT_THAT(values_of(stage, "Before"), testing::ElementsAre("shutdown.target"));
+    EXPECT_THAT(values_of(stage, "After"), Contains("network-online.target"));
+    EXPECT_THAT(stage, HasSubstr("DefaultDependencies=no\n"));
 }
 
 TEST(UnitTextsTest, AnUnknownTemplateIsABug) { EXPECT_THROW(static_cast<void>(unit_text("none")), std::logic_error); }
@@ -228,7 +280,7 @@ protected:
 TEST_F(UnitOptionsTest, MountsAreWhereTheLinksLead) {
     std::filesystem::create_directories(host_ / "var/opt/nvidia");
     std::filesystem::create_directory_symlink("/var/opt", host_ / "opt");
-    const UnitOptions options = unit_options(Root{host_.string()}, Config{});
+    const UnitOptions options = unit_options(Root{host_.string()}, Config{}, PendingSource::none);
     EXPECT_THAT(options.mounts, testing::ElementsAre("/var/opt/nvidia", "/opt/overdrive"));
     EXPECT_EQ(options.install_root, "/opt/nvidia");
 }
@@ -237,7 +289,7 @@ TEST_F(UnitOptionsTest, TheConfigurationDecidesTheWaitAndTheUnits) {
     Config config;
     config.kubelet_wait = std::chrono::seconds{7};
     config.before = {"slurmd.service"};
-    const UnitOptions options = unit_options(Root{host_.string()}, config);
+    const UnitOptions options = unit_options(Root{host_.string()}, config, PendingSource::none);
     EXPECT_EQ(options.kubelet_wait, std::chrono::seconds{7});
     EXPECT_EQ(options.before, config.before);
 }
