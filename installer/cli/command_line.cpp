@@ -36,6 +36,7 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
     add_looking_verbs(*app, dispatch);
     add_preflight_verb(*app, dispatch);
     add_completion_verb(*app, dispatch);
+    add_doctor_verb(*app, dispatch);
     return app;
 }
 

@@ -62,6 +62,8 @@ void add_keeping_verbs(CLI::App& app, Dispatch& dispatch);
 void add_preflight_verb(CLI::App& app, Dispatch& dispatch);
 /// The verbs around a reboot into another OS release: stage, gate.
 void add_reboot_verbs(CLI::App& app, Dispatch& dispatch);
+/// doctor
+void add_doctor_verb(CLI::App& app, Dispatch& dispatch);
 /// The verbs that only look: status, list, wait, reasons.
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch);
 /// The hidden verb behind shell completion and the manual page. Call it last: it looks at all others.

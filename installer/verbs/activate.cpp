@@ -124,10 +124,12 @@ ExitCode run_activate(const ActivateOptions& options, Services& services, Report
     report.note(explain(local.selection, local.facts.kernel_release));
     if (options.dry_run) return tell_steps(services, store, local, config, report);
     try {
-        const Activation activation = activate_selected(
-            services, store, config, std::move(local),
-            {.verb = "activate", .inside_unit = options.boot, .daemons_were_stopped = recovery.daemons_were_stopped()},
-            report);
+        const Activation activation = activate_selected(services, store, config, std::move(local),
+                                                        {.verb = "activate",
+                                                         .inside_unit = options.boot,
+                                                         .daemons_were_stopped = recovery.daemons_were_stopped(),
+                                                         .busy = options.busy},
+                                                        report);
         // At boot a driver that takes over at the next one, or that another one stands in for, is no failure of the
         // unit.
         if (!options.boot) throw_if_returned(activation);

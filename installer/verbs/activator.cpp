@@ -17,6 +17,7 @@
 #include "transaction/transaction.hpp"
 #include "verbs/activation_plan.hpp"
 #include "verbs/daemons.hpp"
+#include "verbs/busy_wait.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preflight.hpp"
 #include "verbs/runtime_files.hpp"
@@ -39,6 +40,7 @@ public:
           report_{report},
           pair_{*local.selection.pair},
           manifest_{with_parameters(services, store, local.facts, config, *local.manifest)},
+          policy_{busy_policy(config, request.busy, request.inside_unit)},
           no_device_{local.facts.gpus.empty()},
           swaps_{!no_device_ && other_driver_loaded()},
           facts_{swaps_ ? after_unload(local.facts) : local.facts} {}
@@ -56,9 +58,20 @@ public:
             return std::move(activation_);
         }
         look_before_loading();
-        if (swaps_) {
-            if (const auto in_use = what_holds_the_driver()) return put_off(*in_use);
+        BusyWait wait{services_, policy_, report_};
+        while (true) {
+            std::optional<Error> in_use = swaps_ ? what_holds_the_driver() : std::nullopt;
+            if (!in_use) in_use = change();
+            if (!in_use) return std::move(activation_);
+            const BusyStep next = wait.after(*in_use);
+            if (next == BusyStep::defer) return put_off(*in_use);
+            if (next == BusyStep::refuse) refuse(*in_use);
         }
+    }
+
+private:
+    /// The transaction. @return who came to use the loaded driver meanwhile; everything is as it was then
+    [[nodiscard]] std::optional<Error> change() {
         Journal journal{store_.root(), store_.journal_path(), Journal::Policy::best_effort};
         Outcome outcome;
         tell_daemons_to_run();
@@ -67,21 +80,20 @@ public:
                                                [&](const Step& step) { report_.note(step.name()); });
         } catch (const Error& refused) {
             forget_stopped_daemons(services_.root);
-            if (came_into_use(refused)) return put_off(refused);
+            if (came_into_use(refused)) return refused;
             note_outcome(refused);
             throw;
         }
         if (!outcome.failure || outcome.restored()) forget_stopped_daemons(services_.root);
         if (outcome.failure) {
-            if (outcome.restored() && came_into_use(*outcome.failure)) return put_off(*outcome.failure);
+            if (outcome.restored() && came_into_use(*outcome.failure)) return outcome.failure;
             note_outcome(*outcome.failure);
             outcome.throw_if_failed();
         }
         succeed(outcome);
-        return std::move(activation_);
+        return std::nullopt;
     }
 
-private:
     /// Before anything is touched. @throws Error as require_preflight
     void look_before_loading() {
         if (no_device_) return;
@@ -114,7 +126,7 @@ private:
 
     /// Who keeps the loaded driver, by name; nullopt when it can go. Nothing is touched.
     [[nodiscard]] std::optional<Error> what_holds_the_driver() {
-        daemons_ = running_units(services_.units, {kDriverDaemons.begin(), kDriverDaemons.end()});
+        daemons_ = daemons_to_stop(services_, policy_);
         try {
             unload_step()->prepare();
             return std::nullopt;
@@ -122,6 +134,12 @@ private:
             if (error.code() != Errc::module_busy) throw;
             return error;
         }
+    }
+
+    /// The caller wants it now or not at all.
+    [[noreturn]] void refuse(const Error& in_use) const {
+        throw Error{Errc::module_busy, fmt::format("{} cannot take over now: {}", pair_.path(), in_use.what())}
+            .with_remedy("end what is named and try again, or leave '--now' out: then it takes over at the next boot");
     }
 
     Activation put_off(const Error& in_use) {
@@ -252,6 +270,7 @@ private:
     Report& report_;
     Pair pair_;
     DriverManifest manifest_;
+    BusyPolicy policy_;
     bool no_device_;
     bool swaps_;                        ///< another driver has to be taken out first
     HostFacts facts_;                   ///< as they will be when it is

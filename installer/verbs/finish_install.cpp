@@ -84,14 +84,15 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"findings", has_state ? to_json(ending.activation->findings) : ordered_json::array()}};
 }
 
-Activation activate(Services& services, Store& store, const Config& config, const Installed& installed,
-                    std::string_view verb, Report& report) {
+Activation activate(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                    const Installed& installed, Report& report) {
     std::vector<std::string> warnings;
     LocalState local = read_local_state(services, store, config, warnings);
     for (const std::string& warning : warnings) report.warn(warning);
     select(local, store, installed.pair);
-    return activate_selected(services, store, config, std::move(local),
-                             {.verb = verb, .daemons_were_stopped = installed.daemons_were_stopped}, report);
+    return activate_selected(
+        services, store, config, std::move(local),
+        {.verb = options.verb(), .daemons_were_stopped = installed.daemons_were_stopped, .busy = options.busy}, report);
 }
 
 /// Does what may as well be done by the next run, or warns that a signal kept it from being done.
@@ -210,9 +211,9 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
         ending.restart_queued = installed.fetched;
     } else if (here && !options.no_activate) {
         try {
-            ending.activation = activate(services, store, config, installed, options.verb(), report);
+            ending.activation = activate(options, services, store, config, installed, report);
         } catch (const Error& error) {
-            if (speaks_against_driver(error)) want_again(store, installed.record_before);
+            if (speaks_against_driver(error) || is_not_now(error)) want_again(store, installed.record_before);
             throw;
         }
         if (ending.activation->failure) want_again(store, installed.record_before);

@@ -94,6 +94,8 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
         unit.arguments.emplace_back(option);
         unit.arguments.push_back(value);
     };
+    if (options.busy.now) unit.arguments.emplace_back("--now");
+    if (options.busy.when_busy) add("--when-busy", std::string{to_string(*options.busy.when_busy)});
     if (options.overrides.exposure) add("--exposure", *options.overrides.exposure);
     if (vouching) add("--vouched", std::string{to_string(vouching->kind)});
     for (const std::string& key : vouching ? vouching->keys : std::vector<std::string>{}) add("--signed-by", key);

@@ -86,6 +86,8 @@ struct Services {
     /// Returns when whoever updates the OS tells that an update waits for a reboot, at the latest after `most`. What is
     /// told after the first call is not missed. Empty where nobody tells.
     std::function<void(std::chrono::milliseconds most)> await_os_signal = {};
+    /// What the kernel said of the driver in this boot, oldest first, the last lines; empty where it cannot be read.
+    std::function<std::vector<std::string>()> read_kernel_log = {};
 };
 
 }  // namespace overdrive

@@ -5,6 +5,7 @@
 #include "devices/kernel_policy_reader.hpp"
 #include "os/logind_hold.hpp"
 #include "os/pending_os_finder.hpp"
+#include "modules/kernel_log.hpp"
 #include "registry/make_source.hpp"
 #include "systemd/unit_files.hpp"
 #include "wiring/preflight_reader.hpp"
@@ -12,6 +13,8 @@
 namespace overdrive {
 
 namespace {
+
+constexpr std::size_t kMostKernelLines = 200;
 
 std::vector<HostFile> unit_files_for(const Root& root, const Config& config) {
     std::vector<HostFile> files;
@@ -57,7 +60,8 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
                     [this](const PreflightRequest& request) { return read_preflight_facts(root_, request); },
                 .wait_for_change = [this](std::chrono::milliseconds most) { changes_.wait(most); },
                 .read_fabric_facts = [this] { return read_fabric_facts(root_); },
-                .await_os_signal = [this](std::chrono::milliseconds most) { update_engine_.wait(most); }} {}
+                .await_os_signal = [this](std::chrono::milliseconds most) { update_engine_.wait(most); },
+                .read_kernel_log = [this] { return driver_lines(root_, kMostKernelLines); }} {}
 
 std::unique_ptr<ArtifactSource> HostServices::open_source(const std::string& name, const Config& config,
                                                           const std::string& os_id) {

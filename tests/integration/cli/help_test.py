@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE))
 
 from cli_case import TOP, programs  # noqa: E402
 
-VERBS = ("install", "plan", "update", "activate", "deactivate", "rollback", "recover", "uninstall", "verify", "prune", "history", "status", "list", "wait", "reasons",
+VERBS = ("install", "plan", "update", "activate", "deactivate", "rollback", "recover", "uninstall", "verify", "prune", "history", "doctor", "status", "list", "wait", "reasons",
          "preflight")
 
 
