@@ -39,7 +39,7 @@ void judge_exposure(Services& services, const Store& store, const LocalState& lo
         if (services.exposure.inspect(plan) != Exposure::State::healthy) services.exposure.check(plan);
     } catch (const Error& error) {
         if (error.code() != Errc::exposure) return;  // what cannot be looked at shows when it is done
-        findings.push_back({"overlay-impossible", manifest.pair().path(), error.what(), error.remedy()});
+        findings.push_back(Finding{"overlay-impossible", manifest.pair().path(), error.what(), error.remedy()});
     }
 }
 
