@@ -112,8 +112,8 @@ class PreflightTest(NodeTestCase):
         self.assertGreater(kernel["enrolled_keys"], 0, "Debian's kernel has keys built in, and root may list them")
         listed = self.node.check(f"grep -c . {self.in_node}/kernel-symbols")
         self.assertGreater(int(listed), 10, "the artifact ships the versions of the symbols that it needs")
-        took = self.node.check(f"time -p {PROGRAM} --quiet preflight >/dev/null 2>/dev/null")
-        print(f"preflight, under TCG: {took}", file=sys.stderr)
+        took = self.node.check(f"TIMEFORMAT=%R; for verb in list preflight; do {{ time {PROGRAM} --quiet $verb >/dev/null 2>&1; }} 2>&1; done")
+        print(f"seconds of 'list' and of 'preflight' under TCG: {took.split()}", file=sys.stderr)
 
     def test_2_a_module_of_another_kernel(self) -> None:
         self.exchange("nvidia-uvm.ko", (self.other_modules / "nvidia-uvm.ko").read_bytes())
