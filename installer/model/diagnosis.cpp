@@ -101,6 +101,8 @@ void add_state(const Symptoms& seen, std::vector<Finding>& findings) {
             return add(make_finding("libraries-hidden", subject, why));
         case DegradedBecause::nodes:
             return add(make_finding("nodes-missing", subject, why));
+        case DegradedBecause::daemons:
+            return add(make_finding("daemon-missing", subject, why));
     }
 }
 

@@ -82,6 +82,8 @@ const std::vector<FindingCode>& codes() {
         {"libraries-hidden", blocks, "The driver's libraries cannot be seen on the host.",
          "'overdrive activate' makes them visible again."},
         {"nodes-missing", blocks, "Device nodes of the driver are missing.", "'overdrive activate' makes them."},
+        {"daemon-missing", degrades, "A daemon that this hardware needs (fabric manager, NVLSM, IMEX) does not run.",
+         "'systemctl status' of the daemon that is named says why; 'overdrive activate' starts it again."},
         {"unit-failed", degrades, "A unit that the driver needs failed.", "'systemctl status UNIT' says why."},
         {"unit-masked", degrades, "A unit of ours is masked, so the driver does not come back at the next boot.",
          "'systemctl unmask UNIT'"},

@@ -168,7 +168,7 @@ void add_units(Collection& collection, Services& services, const Config& config)
 void add_state(Collection& collection, Services& services, const Store& store) {
     collection.add_verb("status.json", [&](Report& report) { run_status({}, services, report); });
     collection.add_verb("list.json", [&](Report& report) { run_list({}, services, report); });
-    collection.add_verb("history.json", [&](Report& report) { run_history(services, report); });
+    collection.add_verb("history.json", [&](Report& report) { run_history({}, services, report); });
     for (const std::string& path : {store.record_path(), store.journal_path(), std::string{kStatusFile}})
         collection.add_file(path);
     collection.add_settings("/etc/overdrive/config.toml", "#");

@@ -150,9 +150,9 @@ TEST(UnitFilesTest, ADriverPlacedElsewhereIsFoundThere) {
 TEST(UnitFilesTest, StrictModeIsAskedForInTheConfiguration) {
     const Root root{"/"};
     Config config;
-    EXPECT_FALSE(unit_options(root, config).strict);
+    EXPECT_FALSE(unit_options(root, config, PendingSource::none).strict);
     config.strict = true;
-    EXPECT_TRUE(unit_options(root, config).strict);
+    EXPECT_TRUE(unit_options(root, config, PendingSource::none).strict);
 }
 
 TEST(UnitFilesTest, EveryDaemonComesAfterTheDriverAndRunsOnlyWhenItIsTold) {
