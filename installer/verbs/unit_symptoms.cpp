@@ -71,7 +71,9 @@ void look_for_drop_ins(const Root& root, const Record& record, const std::string
         const std::string place = fmt::format("{}/{}.d", directory, unit);
         for (const std::string& name : root.list(place)) {
             const std::string path = fmt::format("{}/{}", place, name);
-            if (name.ends_with(".conf") && find_owned(record, path) == nullptr)
+            const bool masked = std::any_of(record.foreign.begin(), record.foreign.end(),
+                                            [&](const ForeignUnit& foreign) { return foreign.path == path; });
+            if (name.ends_with(".conf") && find_owned(record, path) == nullptr && !masked)
                 symptoms.push_back({Kind::foreign_drop_in, path});
         }
     }
