@@ -47,9 +47,9 @@ END
 printf '[Service]\\nExecStartPre=/bin/false\\n' >{VENDOR}/nvidia.service.d/10-vendor.conf
 printf '[Service]\\nExecStartPost=/bin/false\\n' >{UNITS}/nvidia.service.d/20-helper.conf
 printf '[Unit]\\nDescription=somebody else persists\\n[Service]\\nExecStart=/bin/false\\n' >{UNITS}/nvidia-persistenced.service
-systemd-sysext merge
+systemctl enable --now systemd-sysext.service
 systemctl daemon-reload
-systemctl enable nvidia.service systemd-sysext.service
+systemctl enable nvidia.service
 """
 # The clock of a machine without a battery: systemd moves it on to the day of its own build, so it is set back after it.
 SET_CLOCK_BACK = f"""
