@@ -62,7 +62,7 @@ std::string_view watched_paths(PendingSource pending) {
         case PendingSource::boot_kernel:
             return "PathChanged=/boot\nPathChanged=/boot/grub";
         case PendingSource::snapshot:
-            return "PathChanged=/.snapshots";
+            return "PathChanged=/.snapshots\nPathChanged=/run/reboot-needed";
         case PendingSource::update_engine:
         case PendingSource::none:
             return {};

@@ -193,15 +193,6 @@ Verdict judge(Services& services, const Config& config, const Pending& pending) 
     return verdict;
 }
 
-ordered_json pending_json(const std::optional<PendingOs>& pending) {
-    if (!pending) return nullptr;
-    return {
-        {"source", pending->source},
-        {"version", pending->version},
-        {"os_key", pending->os_key},
-        {"kernel_release", pending->kernel_release ? ordered_json(*pending->kernel_release) : ordered_json(nullptr)}};
-}
-
 ExitCode tell(const Verdict& verdict, Report& report) {
     const bool safe = is_safe(verdict.answer);
     if (verdict.answer == GateAnswer::allowed || verdict.answer == GateAnswer::timed_out) report.warn(verdict.why);

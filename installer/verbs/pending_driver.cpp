@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "model/json_reader.hpp"
 #include "verbs/runtime_files.hpp"
@@ -69,6 +68,16 @@ std::vector<std::string> nearest_installed(const LocalState& local) {
 std::string to_text(const PendingOs& pending) {
     return fmt::format("{} ({})", pending.version.empty() ? "a version that is not known" : pending.version,
                        pending.source);
+}
+
+nlohmann::ordered_json pending_json(const std::optional<PendingOs>& pending) {
+    if (!pending) return nullptr;
+    const nlohmann::ordered_json kernel =
+        pending->kernel_release ? nlohmann::ordered_json(*pending->kernel_release) : nlohmann::ordered_json(nullptr);
+    return {{"source", pending->source},
+            {"version", pending->version},
+            {"os_key", pending->os_key},
+            {"kernel_release", kernel}};
 }
 
 std::optional<StagingFailure> read_staging_failure(const Root& root) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ namespace overdrive {
 
 /// `4081.3.0 (update_engine)`.
 [[nodiscard]] std::string to_text(const PendingOs& pending);
+/// `{"source": "update_engine", "version": ..., "os_key": ..., "kernel_release": ...}`, or null.
+[[nodiscard]] nlohmann::ordered_json pending_json(const std::optional<PendingOs>& pending);
 
 /// Why the last staging in this boot failed.
 struct StagingFailure {

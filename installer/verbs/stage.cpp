@@ -36,15 +36,6 @@ struct Outcome {
     std::optional<Installed> installed{};  ///< what was fetched
 };
 
-ordered_json pending_json(const std::optional<PendingOs>& pending) {
-    if (!pending) return nullptr;
-    return {
-        {"source", pending->source},
-        {"version", pending->version},
-        {"os_key", pending->os_key},
-        {"kernel_release", pending->kernel_release ? ordered_json(*pending->kernel_release) : ordered_json(nullptr)}};
-}
-
 ExitCode tell(const Outcome& outcome, Report& report) {
     const bool fetched = outcome.installed && outcome.installed->fetched;
     report.result({{"schema", 1},
@@ -250,6 +241,8 @@ ExitCode run_stage(const StageOptions& options, Services& services, Report& repo
     if (options.unit && !config.stage_auto) return tell(nothing("[stage] auto = false, nothing to do"), report);
     if (options.unit && services.read_facts().gpus.empty())
         return tell(nothing("there is no GPU, nothing to do"), report);
+    // Nothing could bring it, and no hold would help.
+    if (options.unit && config.sources.empty()) return tell(nothing("no source is configured, nothing to do"), report);
     auto pending = asked_for(options, services);
     if (!pending) return tell(nothing("no other OS release is pending, nothing to do"), report);
     Outcome outcome = stage_and_tell(options, services, config, *pending, report);

@@ -125,6 +125,10 @@ TEST_F(StageTest, TheUnitObeysTheConfigurationAndANodeWithoutGpu) {
     EXPECT_THAT(report.text, HasSubstr("auto = false"));
     EXPECT_EQ(stage(), ExitCode::ok);
     EXPECT_EQ(report.json["result"], "staged") << "a person may all the same";
+    host.root_dir.write("etc/overdrive/config.toml", "driver = \"900.1.0\"\n");
+    EXPECT_EQ(stage({.unit = true}), ExitCode::ok);
+    EXPECT_THAT(report.text, HasSubstr("no source"));
+    EXPECT_THAT(host.timeline, IsEmpty()) << "no reboot is held for what nothing can bring";
     configure("driver = \"900.1.0\"\n");
     host.facts.gpus.clear();
     EXPECT_EQ(stage({.unit = true}), ExitCode::ok);
