@@ -45,7 +45,7 @@ TEST(BusyPolicyTest, TheCommandLineWinsOverTheConfiguration) {
     config.busy_wait = 5s;
     EXPECT_TRUE(busy_policy(config, {}, false).stops_monitors());
     EXPECT_FALSE(busy_policy(config, {.when_busy = WhenBusy::wait}, false).stops_monitors());
-    EXPECT_TRUE(busy_policy({}, {.now = true}, false).stops_monitors());
+    EXPECT_TRUE(busy_policy({}, {.when_busy = {}, .now = true}, false).stops_monitors());
     EXPECT_EQ(busy_policy(config, {}, false).patience, 5s);
 }
 

@@ -86,7 +86,7 @@ TEST_F(BusyWaitTest, AfterItsTimeTheSwapWaitsForTheNextBoot) {
 TEST_F(BusyWaitTest, NowFailsInTheEndNamingTheHolderAndHasChangedNothing) {
     hold("job");
     try {
-        swap({.now = true});
+        swap({.when_busy = {}, .now = true});
         FAIL() << "it must not be put off";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), Errc::module_busy);
@@ -103,7 +103,7 @@ TEST_F(BusyWaitTest, NowFailsInTheEndNamingTheHolderAndHasChangedNothing) {
 TEST_F(BusyWaitTest, NowStopsAMonitorThatHoldsTheDriverAndStartsItAgain) {
     host_.holders.daemons[kMonitor] = "nvidia_uvm";
     host_.units.become_active(kMonitor);
-    EXPECT_EQ(swap({.now = true}), ExitCode::ok);
+    EXPECT_EQ(swap({.when_busy = {}, .now = true}), ExitCode::ok);
     EXPECT_EQ(host_.facts.driver_version, "550.1.1");
     EXPECT_THAT(host_.units.active, UnorderedElementsAre(kMonitor, kDaemon));
     EXPECT_THAT(host_.timeline, Contains("stop dcgm-exporter.service"));
@@ -114,14 +114,14 @@ TEST_F(BusyWaitTest, AMonitorIsStartedAgainAlsoWhenTheSwapFails) {
     host_.holders.daemons[kMonitor] = "nvidia_uvm";
     host_.units.become_active(kMonitor);
     host_.modules.refused_versions.insert("550.1.1");
-    EXPECT_EQ(refusal({.now = true}), Errc::module_load);
+    EXPECT_EQ(refusal({.when_busy = {}, .now = true}), Errc::module_load);
     EXPECT_EQ(host_.facts.driver_version, "535.1.1");
     EXPECT_THAT(host_.units.active, UnorderedElementsAre(kMonitor, kDaemon));
 }
 
 TEST_F(BusyWaitTest, AMonitorThatDoesNotHoldTheDriverIsLeftAlone) {
     host_.units.become_active(kMonitor);
-    EXPECT_EQ(swap({.now = true}), ExitCode::ok);
+    EXPECT_EQ(swap({.when_busy = {}, .now = true}), ExitCode::ok);
     EXPECT_THAT(host_.timeline, Not(Contains("stop dcgm-exporter.service")));
 }
 
@@ -155,7 +155,7 @@ TEST_F(BusyWaitTest, AConsoleIsNotWaitedForAndIsNamed) {
         {"nvidia_drm", "the text console is drawn on fb0", "'echo 0 > /sys/class/vtconsole/vtcon1/bind' takes it off"});
     ++host_.loaded("nvidia_drm")->refcount;
     try {
-        swap({.now = true});
+        swap({.when_busy = {}, .now = true});
         FAIL() << "a console does not go by itself";
     } catch (const Error& error) {
         EXPECT_THAT(error.what(), HasSubstr("nvidia_drm: the text console is drawn on fb0"));
