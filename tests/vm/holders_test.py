@@ -100,7 +100,7 @@ class HoldersTest(NodeTestCase):
 
     def test_1_a_healthy_node_and_an_upgrade_while_it_runs(self) -> None:
         answer = self.overdrive("doctor")
-        self.assertEqual((answer["healthy"], answer["state"], answer["findings"]), (True, "ready", []))
+        self.assertEqual((answer["healthy"], answer["state"], answer["cause"]), (True, "ready", None), answer["findings"])
         # What maps the libraries of the old driver goes on with them, and is told.
         self.node.spawn("env LD_PRELOAD=/usr/lib64/libcuda.so.1 sleep 500")
         self.node.check("until grep -qs libcuda /proc/$(pgrep -f 'sleep 500')/maps; do sleep 0.1; done", timeout=60)
