@@ -138,6 +138,11 @@ class PreflightTest(NodeTestCase):
         self.addCleanup(self.node.check, f"mv /tmp/gsp {firmware}")
         self.assert_refused("firmware-missing", "the GPU needs the firmware 'nvidia/900.1.0/gsp_tu10x.bin'", reason="incomplete-artifact")
 
+    def test_3a_nothing_on_the_file_system_may_be_executed(self) -> None:
+        self.node.check("mount --bind /opt/nvidia /opt/nvidia; mount -o remount,bind,noexec /opt/nvidia")
+        self.addCleanup(self.node.check, "umount /opt/nvidia")
+        self.assert_refused("noexec", f"900.1.0/{self.older.version} lies on a file system that is mounted noexec", reason="exposure")
+
     def test_4_a_wrong_parameter(self) -> None:
         self.configure('[parameters]\nnvidia = ["fial=0"]\n')
         self.assert_refused("bad-parameter", "module 'nvidia' has no parameter 'fial'; the nearest one is 'fail'", rc=2, reason="config")
