@@ -12,8 +12,8 @@ struct ProcessRequest {
     std::vector<std::string> arguments;              ///< arguments[0] is an absolute path; never a shell line
     std::map<std::string, std::string> environment;  ///< the whole environment of the child
     std::chrono::milliseconds timeout{30'000};
-    std::string input{};        ///< what it reads from standard input, which then ends
-    bool errors_apart = false;  ///< stderr is discarded, `output` is stdout alone
+    std::string input{};                   ///< what it reads from standard input, which then ends
+    bool errors_apart = false;             ///< stderr is discarded, `output` is stdout alone
     std::size_t most_output = 64U << 10U;  ///< bytes of output that are kept
 };
 

@@ -71,7 +71,8 @@ void UnloadModules::prepare() {
     UnloadPlan plan = plan_unload(before_);
     bool only_daemons = false;
     const std::vector<DeviceHolder> holders = other_holders(only_daemons);
-    if (only_daemons) plan.open_references.clear();  // apply looks again, when they have been stopped
+    // Apply looks again, when they have been stopped. What the kernel itself holds does not go with them.
+    if (only_daemons && ports_.holders.find_in_kernel().empty()) plan.open_references.clear();
     if (!holders.empty() || !plan.is_free()) throw busy(plan, holders);
     if (!old_ && !plan.order.empty()) {
         spdlog::warn(

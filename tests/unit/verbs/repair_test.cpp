@@ -41,7 +41,7 @@ TEST_F(RepairTest, DoesNothingWhereNothingIsMissing) {
 TEST_F(RepairTest, LaysTheLibrariesOverWhatNowLiesBelowThem) {
     host_.exposure.in_force = "another base";
     EXPECT_EQ(repair(), "repaired");
-    EXPECT_THAT(report_.json["changed"], ElementsAre("expose"));
+    EXPECT_THAT(report_.json["changed"], ElementsAre("expose libraries and programs"));
     EXPECT_EQ(host_.exposure.in_force, "/opt/nvidia/550.1.1/4081.2.1");
 }
 
