@@ -228,7 +228,8 @@ private:
         try {
             write_runtime_state(services_, config_, local_, activation_.state, failure);
         } catch (const Error& error) {
-            report_.warn(fmt::format("ignoring that the state cannot be told: {}", error.what()));
+            report_.warn(fmt::format("going on, although the state could not be written below /run/overdrive: {}",
+                                     error.what()));
         }
     }
 

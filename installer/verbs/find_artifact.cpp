@@ -118,7 +118,7 @@ FoundArtifact find_artifact(Services& services, const Config& config, const Host
                             Report& report, const BeforeAsking& before_asking) {
     const auto wish = config.wish();
     if (!wish) {
-        throw Error{Errc::config, "no driver is wished for"}.with_remedy(
+        throw Error{Errc::config, "nothing says which driver is wanted"}.with_remedy(
             "name one on the command line, or write driver = \"550.163.01-open\" into /etc/overdrive/config.toml");
     }
     if (config.sources.empty()) {

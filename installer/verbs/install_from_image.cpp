@@ -73,7 +73,9 @@ ExitCode tell_plan(const DriverManifest& manifest, bool installed, Report& repor
 std::string program_on_host(Services& services, Report& report) {
     auto program = copy_own_program(services, report);
     if (!program) {
-        throw Error{Errc::incomplete_artifact, "this image's program is no bundle, so it cannot be copied to the host"};
+        throw Error{Errc::incomplete_artifact,
+                    "the program in this image is a development build, which does not run on a host"}
+            .with_remedy("make the image with the program that 'ci/bundle' makes");
     }
     return std::move(*program);
 }
@@ -104,8 +106,8 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
     relay.pass_on(report);
     relay.finish(report);  // throws the failure that the host told
     if (ended.exit_code != 0 && ended.exit_code != static_cast<int>(ExitCode::at_reboot)) {
-        throw Error{Errc::service_manager,
-                    fmt::format("{} ended with {} ({})", unit.name, ended.exit_code, ended.result)}
+        throw Error{Errc::service_manager, fmt::format("unit {} on the host ended with exit code {} ({})", unit.name,
+                                                       ended.exit_code, ended.result)}
             .with_remedy(fmt::format("'journalctl -u {}' on the host says why", unit.name));
     }
     return static_cast<ExitCode>(ended.exit_code);

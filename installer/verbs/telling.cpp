@@ -43,7 +43,7 @@ public:
     /// @param failure what ended the verb; nullptr when it did its work
     void tell(const Error* failure) noexcept {
         telling_.failure = failure;
-        ignoring("the state", [&] { look(); });
+        ignoring("the listeners", [&] { look(); });
         ignoring("the journal", [&] { tell_journal(services_, telling_); });
         ignoring("metrics and hooks", [&] { tell_by_configuration(); });
     }
@@ -54,13 +54,19 @@ private:
         telling_.events = added(history_, read_history(services_.root));
         telling_.state = read_told_state(services_.root, kStatusFile);
         telling_.before = read_told_state(services_.root, kToldFile);
-        // First of all: a hook that runs this program must not be told the same change again.
-        if (telling_.is_change()) services_.root.write_file(kToldFile, telling_.state->to_json());
+        if (!telling_.is_change()) return;
+        try {
+            // First of all: a hook that runs this program must not be told the same change again, and again.
+            services_.root.write_file(kToldFile, telling_.state->to_json());
+        } catch (const Error&) {
+            telling_.state.reset();
+            throw;
+        }
     }
 
     void tell_by_configuration() {
         const Config config = load_config(services_.root, {}, Strictness::boot);
-        ignoring("metrics", [&] { tell_metrics(services_, config, telling_); });
+        ignoring("the metrics file", [&] { tell_metrics(services_, config, telling_); });
         tell_hooks(services_, config, telling_, report_);
     }
 
@@ -69,7 +75,7 @@ private:
         try {
             std::forward<Body>(body)();
         } catch (const std::exception& error) {
-            report_.warn(fmt::format("ignoring that {} could not be told: {}", listener, error.what()));
+            report_.warn(fmt::format("{} could not be told what this run did: {}", listener, error.what()));
         }
     }
 
