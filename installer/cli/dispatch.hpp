@@ -49,6 +49,9 @@ void choose_changing(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options
             if constexpr (requires { options->dry_run; }) {
                 if (options->dry_run) return body();
             }
+            if constexpr (requires { options->watch; }) {
+                if (options->watch) return body();  // it only starts others, which tell for themselves
+            }
             return run_telling(name, services, report, body);
         };
     });

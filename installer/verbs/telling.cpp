@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "store/store.hpp"
 #include "verbs/desired_state.hpp"
@@ -25,11 +26,14 @@ std::vector<Event> read_history(const Root& root) {
     }
 }
 
-/// The events of `now` that come after the last one of `before`.
-std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now) {
-    if (before.empty()) return now;
-    const auto last = std::find(now.rbegin(), now.rend(), before.back());
-    return {last.base(), now.end()};
+/// The events of `now` that come after the last one of `before` and are of this verb, or of the recovery that it began
+/// with: another run may have ended while this one waited for the lock.
+std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now, std::string_view verb) {
+    const auto last = before.empty() ? now.rend() : std::find(now.rbegin(), now.rend(), before.back());
+    std::vector<Event> events;
+    std::copy_if(last.base(), now.end(), std::back_inserter(events),
+                 [&](const Event& event) { return event.verb == verb || event.verb == "recover"; });
+    return events;
 }
 
 /// One run and what was known before it.
@@ -51,7 +55,7 @@ public:
 private:
     void look() {
         telling_.took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.steady() - begun_);
-        telling_.events = added(history_, read_history(services_.root));
+        telling_.events = added(history_, read_history(services_.root), telling_.verb);
         telling_.state = read_told_state(services_.root, kStatusFile);
         telling_.before = read_told_state(services_.root, kToldFile);
         if (!telling_.is_change()) return;
