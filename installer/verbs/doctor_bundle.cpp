@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "archive/text_archive.hpp"
+#include "model/config_view.hpp"
 #include "model/secret_mask.hpp"
 #include "store/store.hpp"
 #include "support/visible_text.hpp"
@@ -67,10 +68,12 @@ public:
     void add_file(const std::string& path) {
         if (const auto text = read(path)) add(fmt::format("host{}", path), *text);
     }
-    /// One whose comments may hold anything.
-    void add_settings(const std::string& path, std::string_view comment) {
-        if (const auto text = read(path))
-            add(fmt::format("host{}", path), without_comments_and_secrets(*text, comment));
+    /// A unit or drop-in, whose comments may hold anything.
+    void add_unit(const std::string& path) {
+        if (const auto text = read(path)) add(fmt::format("host{}", path), without_comments_and_secrets(*text, "#;"));
+    }
+    void add_config(const std::string& path) {
+        if (const auto text = read(path)) add(fmt::format("host{}", path), config_view(*text, path));
     }
     [[nodiscard]] std::vector<std::string> list(const std::string& directory) const {
         try {
@@ -142,16 +145,16 @@ void add_kernel(Collection& collection, const Root& root, const std::vector<std:
 void add_units(Collection& collection, Services& services, const Config& config) {
     std::vector<std::string> units;
     for (const HostFile& file : services.unit_files(config)) {
-        collection.add_settings(file.path, "#;");
+        collection.add_unit(file.path);
         const std::string name = file.path.substr(file.path.rfind('/') + 1);
         if (name.ends_with(".service") || name.ends_with(".timer") || name.ends_with(".path")) units.push_back(name);
     }
     for (const std::string& directory : unit_directories()) {
         for (const std::string& unit : units) {
             const std::string path = fmt::format("{}/{}", directory, unit);
-            if (directory != unit_directories().front()) collection.add_settings(path, "#;");
+            if (directory != unit_directories().front()) collection.add_unit(path);
             for (const std::string& drop_in : collection.list(path + ".d"))
-                collection.add_settings(fmt::format("{}.d/{}", path, drop_in), "#;");
+                collection.add_unit(fmt::format("{}.d/{}", path, drop_in));
         }
     }
     ordered_json states = ordered_json::object();
@@ -171,9 +174,9 @@ void add_state(Collection& collection, Services& services, const Store& store) {
     collection.add_verb("history.json", [&](Report& report) { run_history({}, services, report); });
     for (const std::string& path : {store.record_path(), store.journal_path(), std::string{kStatusFile}})
         collection.add_file(path);
-    collection.add_settings("/etc/overdrive/config.toml", "#");
+    collection.add_config("/etc/overdrive/config.toml");
     for (const std::string& name : collection.list("/etc/overdrive/config.toml.d"))
-        collection.add_settings(fmt::format("/etc/overdrive/config.toml.d/{}", name), "#");
+        collection.add_config(fmt::format("/etc/overdrive/config.toml.d/{}", name));
 }
 
 /// In our own tree, relative to the directory that we were started in.

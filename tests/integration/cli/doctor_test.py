@@ -155,6 +155,7 @@ class BundleTest(DoctorTest):
         root = self.host.root
         self.host.configure(f'# the old one was {SECRET}\ndriver = "900.1.0"  # {SECRET}\nregistry-password = "{SECRET}"\n'
                             f'sources = ["docker://user:{SECRET}@registry.example/x"]\n[registry]\nproxy = "http://user:{SECRET}@proxy.example:3128"\n')
+        self.host.configure(f'[registry]\nmystery = """\n{SECRET}\n"""\n[other]\nx = ["{SECRET}"]\n[[more]]\ny = "{SECRET}"\n', "config.toml.d/20-unknown.toml")
         drop_in = root / "etc/overdrive/config.toml.d/10-more.toml"
         drop_in.parent.mkdir(parents=True, exist_ok=True)
         drop_in.write_text(f'[registry]\nproxy = "http://{SECRET}@proxy.example"\n')
