@@ -196,8 +196,8 @@ std::vector<Finding> diagnose(const Symptoms& seen) {
         findings.push_back(
             make_finding("sight-limited", "", "processes of others, and files that only root reads, cannot be seen"));
     for (const std::string& why : seen.unseen)
-        findings.push_back(
-            make_finding("sight-limited", "", fmt::format("not everything could be looked at: {}", why)));
+        findings.push_back(make_finding("sight-limited", "", fmt::format("not everything could be looked at: {}", why),
+                                        "Mend what is named, then look again."));
     sort_by_importance(findings);
     return findings;
 }

@@ -104,7 +104,7 @@ const std::vector<FindingCode>& codes() {
          "'overdrive stage' fetches it before the reboot."},
         {"old-libraries", degrades, "A process goes on with the libraries of another driver than the loaded one.",
          "Start it, or its container, again."},
-        {"no-service-manager", degrades, "systemd cannot be reached.",
+        {"no-service-manager", informs, "systemd cannot be reached.",
          "Look at it from the host; without systemd nothing starts the driver at boot."},
         {"no-source", informs, "No source is configured, so only an image or a file can bring another driver.",
          "Write sources = [\"docker://REGISTRY/overdrive/nvidia-{os_id}\"] into /etc/overdrive/config.toml."},

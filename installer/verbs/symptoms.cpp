@@ -20,12 +20,13 @@ using namespace std::chrono_literals;
 
 /// Runs `look`; what it throws is a symptom that another look tells of, or nothing that this host is ill with.
 template <typename Look>
-void as_far_as_possible(std::vector<std::string>& problems, Look&& look) {
+void as_far_as_possible(Symptoms& seen, Look&& look) {
     try {
         std::forward<Look>(look)();
     } catch (const Error& error) {
         if (error.code() == Errc::interrupted) throw;
-        problems.emplace_back(error.what());
+        if (error.code() == Errc::service_manager && !seen.has_service_manager) return;  // told already
+        seen.unseen.emplace_back(error.what());
     }
 }
 
@@ -118,15 +119,14 @@ Symptoms gather_symptoms(Services& services, LocalState& local) {
     seen.loaded_version = facts.driver_version;
     seen.sees_everything = services.program.is_root;
     seen.has_service_manager = services.units.reachable();
-    std::vector<std::string> unseen;  // a host on which one look fails is still looked at in all other ways
-    as_far_as_possible(unseen, [&] { look_at_record(store, seen); });
-    as_far_as_possible(unseen, [&] { look_at_users(services, facts, seen); });
-    as_far_as_possible(unseen, [&] { look_at_trust(services, config, seen); });
+    // A host on which one look fails is still looked at in all other ways.
+    as_far_as_possible(seen, [&] { look_at_record(store, seen); });
+    as_far_as_possible(seen, [&] { look_at_users(services, facts, seen); });
+    as_far_as_possible(seen, [&] { look_at_trust(services, config, seen); });
     as_far_as_possible(unseen,
                        [&] { seen.units = find_unit_symptoms(services, config, local.record.value_or(Record{})); });
-    as_far_as_possible(unseen, [&] { look_before_loading(services, store, local, config, seen); });
-    as_far_as_possible(unseen, [&] { look_at_next_boot(services, local, seen); });
-    seen.unseen = std::move(unseen);
+    as_far_as_possible(seen, [&] { look_before_loading(services, store, local, config, seen); });
+    as_far_as_possible(seen, [&] { look_at_next_boot(services, local, seen); });
     return seen;
 }
 

@@ -62,7 +62,7 @@ class CodesTest(unittest.TestCase):
         self.assertEqual([code for code in listed_codes() if f'"{code}"' not in sources], [])
 
 
-class DoctorTest(CliTestCase):
+class DoctorCase(CliTestCase):
     def doctor(self, *words: object, rc: int = 8) -> Run:
         run = self.host.overdrive("doctor", *words)
         self.assertEqual(run.rc, rc, run)
@@ -82,6 +82,11 @@ class DoctorTest(CliTestCase):
         self.host.configure(f'driver = "900.1.0"\n{more}[trust]\nkeys = ["/etc/first.pub"]\n')
         (self.host.root / "etc/first.pub").write_bytes(keys()[1].read_bytes())
 
+    def config(self) -> str:
+        return (self.host.root / "etc/overdrive/config.toml").read_text()
+
+
+class DoctorTest(DoctorCase):
     def test_a_host_without_a_gpu_is_healthy(self) -> None:
         run = self.doctor(rc=0)
         self.assertEqual((run.result["healthy"], run.result["cause"], run.result["state"]), (True, None, "no-device"))
@@ -102,9 +107,6 @@ class DoctorTest(CliTestCase):
         self.assertEqual(cause["code"], "no-artifact")
         for word in ("900.7.0", OS_VERSION, KERNEL, f"900.2.0/{OS_VERSION}"):
             self.assertIn(word, cause["what"])
-
-    def config(self) -> str:
-        return (self.host.root / "etc/overdrive/config.toml").read_text()
 
     def test_the_sources_are_not_asked_when_told_so(self) -> None:
         self.host.add_gpu()
@@ -143,7 +145,7 @@ class DoctorTest(CliTestCase):
         self.assertTrue(lines[1].startswith("remedy: "), done.stdout)
 
 
-class BundleTest(DoctorTest):
+class BundleTest(DoctorCase):
     def setUp(self) -> None:
         super().setUp()
         self.host.add_gpu()
