@@ -123,7 +123,7 @@ Symptoms gather_symptoms(Services& services, LocalState& local) {
     as_far_as_possible(seen, [&] { look_at_record(store, seen); });
     as_far_as_possible(seen, [&] { look_at_users(services, facts, seen); });
     as_far_as_possible(seen, [&] { look_at_trust(services, config, seen); });
-    as_far_as_possible(unseen,
+    as_far_as_possible(seen,
                        [&] { seen.units = find_unit_symptoms(services, config, local.record.value_or(Record{})); });
     as_far_as_possible(seen, [&] { look_before_loading(services, store, local, config, seen); });
     as_far_as_possible(seen, [&] { look_at_next_boot(services, local, seen); });
