@@ -10,13 +10,14 @@
 #include <optional>
 #include <stdexcept>
 
+#include "model/daemon_plan.hpp"
+#include "model/foreign_units.hpp"
 #include "systemd/unit_texts.hpp"
 
 namespace overdrive {
 
 namespace {
 
-constexpr std::string_view kUnitDirectory = "/etc/systemd/system";
 constexpr std::string_view kDropIn = "50-overdrive.conf";
 /// What `wait` may take beyond its own limit before systemd ends it.
 constexpr std::chrono::seconds kWaitGrace{30};
@@ -53,9 +54,35 @@ bool is_service(std::string_view unit) {
            is_plain(unit, ":-_.\\@") && !unit.ends_with("@.service");
 }
 
-constexpr auto kUnits =
-    std::to_array<std::string_view>({"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service",
-                                     "nvidia-update.timer", "nvidia-wait.service"});
+/// What changes when another OS release becomes pending, as settings of nvidia-stage.path.
+std::string_view watched_paths(PendingSource pending) {
+    switch (pending) {
+        case PendingSource::ostree:
+            return "PathChanged=/run/ostree/staged-deployment";
+        case PendingSource::boot_kernel:
+            return "PathChanged=/boot\nPathChanged=/boot/grub";
+        case PendingSource::snapshot:
+            return "PathChanged=/.snapshots\nPathChanged=/run/reboot-needed";
+        case PendingSource::update_engine:
+        case PendingSource::none:
+            return {};
+    }
+    return {};
+}
+
+constexpr auto kUnits = std::to_array<std::string_view>(
+    {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service", "nvidia-update.timer",
+     "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service",
+     "nvidia-gate.service", "nvidia-stage.service", "nvidia-stage.timer", "nvidia-stage.path",
+     "nvidia-stage-watch.service"});
+
+/// Whether a host has this unit: what stages the driver of a pending OS depends on who knows that OS.
+bool has_unit(PendingSource pending, std::string_view unit) {
+    if (unit == "nvidia-stage-watch.service") return pending == PendingSource::update_engine;
+    if (unit == "nvidia-stage.path") return !watched_paths(pending).empty();
+    if (unit.starts_with("nvidia-stage.") || unit == "nvidia-gate.service") return pending != PendingSource::none;
+    return true;
+}
 
 void require_consumer(std::string_view unit) {
     if (!is_service(unit)) {
@@ -129,6 +156,7 @@ Values values_of(const UnitOptions& options, const std::vector<std::string>& con
             {"WAITERS", joined(waiters)},
             {"WAIT_SECONDS", fmt::format("{}", options.kubelet_wait.count())},
             {"WAIT_LIMIT_SECONDS", fmt::format("{}", (options.kubelet_wait + kWaitGrace).count())},
+            {"WATCHED_PATHS", std::string{watched_paths(options.pending)}},
             {"NEED", options.strict ? "Requires" : "Wants"}};
 }
 
@@ -141,11 +169,21 @@ void require_usable(const UnitOptions& options) {
 
 }  // namespace
 
-UnitOptions unit_options(const Root& root, const Config& config) {
+std::vector<std::string> enabled_units(PendingSource pending) {
+    std::vector<std::string> units{"nvidia.service", "nvidia-update.service", "nvidia-update.timer"};
+    for (const char* unit : {"nvidia-stage.timer", "nvidia-stage.path", "nvidia-stage-watch.service"}) {
+        if (has_unit(pending, unit)) units.emplace_back(unit);
+    }
+    return units;
+}
+
+UnitOptions unit_options(const Root& root, const Config& config, PendingSource pending) {
     UnitOptions options;
+    options.pending = pending;
     options.mounts = {resolved(root, options.install_root), resolved(root, options.program_root)};
     options.before = config.before;
     options.kubelet_wait = config.kubelet_wait;
+    options.strict = config.strict;
     require_usable(options);
     return options;
 }
@@ -153,16 +191,24 @@ UnitOptions unit_options(const Root& root, const Config& config) {
 std::vector<UnitFile> unit_files(const UnitOptions& options) {
     require_usable(options);
     const std::vector<std::string> consumers = consumers_of(options);
-    const Values values = values_of(options, consumers);
+    Values values = values_of(options, consumers);
 
     std::vector<UnitFile> files;
-    files.reserve(kUnits.size() + consumers.size() + 1);
+    files.reserve(kUnits.size() + consumers.size() + kKnownDaemons.size() + 1);
     for (const std::string_view unit : kUnits) {
+        if (!has_unit(options.pending, unit)) continue;
         files.push_back({fmt::format("{}/{}", kUnitDirectory, unit), filled(unit_text(unit), values)});
     }
     for (const std::string& unit : consumers) {
         files.push_back({drop_in_path(unit), filled(drop_in_text(is_kubelet(unit)), values)});
     }
+    for (const KnownDaemon& daemon : kKnownDaemons) {
+        if (daemon.name == kPersistenced) continue;  // nvidia.service names it itself
+        values["DAEMON"] = daemon.unit;
+        files.push_back({fmt::format("{}/nvidia.service.d/{}.conf", kUnitDirectory, daemon.unit),
+                         filled(unit_text("daemon.conf"), values)});
+    }
+    files.push_back({drop_in_path("systemd-sysext.service"), filled(unit_text("sysext.conf"), values)});
     files.push_back({"/etc/sysusers.d/overdrive.conf", filled(unit_text("sysusers.conf"), values)});
     return files;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/config.hpp"
+#include "model/os_profile.hpp"
 #include "support/root.hpp"
 
 namespace overdrive {
@@ -34,8 +35,8 @@ inline constexpr auto kConsumers = std::to_array<Consumer>({
 
 /// The units that the installer enables, after writing `unit_files` and before a daemon-reload. The others are pulled
 /// in.
-inline constexpr auto kEnabledUnits =
-    std::to_array<std::string_view>({"nvidia.service", "nvidia-update.service", "nvidia-update.timer"});
+/// @param pending who knows the OS release that the next boot will run: what starts nvidia-stage.service depends on it
+[[nodiscard]] std::vector<std::string> enabled_units(PendingSource pending);
 
 /// `activate` makes this file where a GPU is present and removes it where none is: nvidia-persistenced.service is
 /// skipped without it.
@@ -49,14 +50,15 @@ struct UnitOptions {
     std::string install_root = "/opt/nvidia";
     std::string program_root = "/opt/overdrive";
     std::vector<std::string> mounts{"/opt/nvidia", "/opt/overdrive"};  ///< real paths that must be mounted first
-    std::vector<std::string> before;         ///< more units ordered after the driver, from the configuration
-    std::chrono::seconds kubelet_wait{120};  ///< how long a kubelet waits at most
+    std::vector<std::string> before;              ///< more units ordered after the driver, from the configuration
+    std::chrono::seconds kubelet_wait{120};       ///< how long a kubelet waits at most
+    PendingSource pending = PendingSource::none;  ///< who knows the OS release that the next boot will run
     bool strict = false;  ///< a consumer does not start at all when nvidia.service failed (Requires= for Wants=)
 };
 
 /// The options of this host: the configuration's, with every link on the way to our directories resolved.
 /// @throws Error config when `before` names something that is no unit
-[[nodiscard]] UnitOptions unit_options(const Root& root, const Config& config);
+[[nodiscard]] UnitOptions unit_options(const Root& root, const Config& config, PendingSource pending);
 
 /// A file that the installer writes.
 struct UnitFile {

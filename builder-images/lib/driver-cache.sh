@@ -45,7 +45,7 @@ cached_user_space() {
         cached "$target" "$key" stand_in_user_space "$3" "$target"
     else
         key=$({ echo "$3" && archive_versions libcuda1 && archive_versions nvidia-persistenced; } |
-            cache_key "$images_dir/debian/user-space")
+            cache_key "$images_dir"/{debian/user-space,supported-gpus})
         cached "$target" "$key" "$images_dir/debian/user-space" --driver "$3" --out "$target"
     fi
     echo "$target"

@@ -35,7 +35,8 @@ public:
             if (input_.pos == input_.size && !(in_frame_ && was_full_)) {
                 const std::string_view more = pull_();
                 if (more.empty()) {
-                    if (in_frame_ || !any_) throw Error{Errc::bad_archive, "zstd: the stream ends in a frame"};
+                    if (in_frame_ || !any_)
+                        throw Error{Errc::bad_archive, "zstd: the stream ends in the middle of a frame"};
                     return 0;
                 }
                 input_ = {more.data(), more.size(), 0};
@@ -117,7 +118,7 @@ private:
         constexpr int kGzipAndSource = 2;
         if (archive_filter_count(reader_.get()) != kGzipAndSource ||
             archive_filter_code(reader_.get(), 0) != ARCHIVE_FILTER_GZIP) {
-            throw Error{Errc::bad_archive, "gzip: the stream is not compressed with gzip, once"};
+            throw Error{Errc::bad_archive, "gzip: the layer is not compressed with gzip exactly once"};
         }
     }
 

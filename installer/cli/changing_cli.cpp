@@ -25,6 +25,20 @@ void add_overrides(CLI::App& verb, Overrides& overrides) {
         ->check(CLI::IsMember({"overlay", "links"}));
 }
 
+/// What to do about a loaded driver that somebody uses.
+void add_busy_options(CLI::App& verb, BusyRequest& busy) {
+    CLI::Option* now = verb.add_flag(
+        "--now", busy.now,
+        "do not put it off to the next boot: stop the services known to hold the driver, wait 'busy-wait' "
+        "seconds for the rest, then fail (7)");
+    verb.add_option_function<std::string>(
+            "--when-busy", [&busy](const std::string& word) { busy.when_busy = parse_when_busy(word); },
+            "while somebody uses the loaded driver: leave it until the next boot (defer), wait 'busy-wait' seconds for "
+            "them first (wait), or also stop the known monitoring services (stop)")
+        ->check(CLI::IsMember({"defer", "wait", "stop"}))
+        ->excludes(now);
+}
+
 void add_install_options(CLI::App& verb, InstallOptions& options) {
     verb.add_option("driver", options.overrides.driver,
                     "driver version (550.163.01-open) or branch (550-open); default: the configuration")
@@ -51,6 +65,7 @@ void add_install(CLI::App& app, Dispatch& dispatch) {
         "From a container: podman run --rm --privileged -v /:/rootfs REPO:<os>-<driver> installs what is in the "
         "image.");
     add_install_options(*verb, *options);
+    add_busy_options(*verb, options->busy);
     verb->add_option("--staged", options->staged, "publish what a container run has staged")->group("");
     verb->add_option("--vouched", options->vouched, "how what is staged was vouched for")->group("");
     verb->add_option("--signed-by", options->signed_by, "the keys that vouched for what is staged")->group("");
@@ -73,6 +88,7 @@ void add_update(CLI::App& app, Dispatch& dispatch) {
         "What nvidia-update.service runs after every boot, natively and after the network is up: nothing waits for it\n"
         "unless no installed driver fits the running kernel. 'hold = true' in the configuration stops it.");
     add_install_options(*verb, *options);
+    add_busy_options(*verb, options->busy);
     verb->add_flag("--unit", options->unit,
                    "called by nvidia-update.service: queue a restart of nvidia.service instead of activating");
     choose_changing(*verb, dispatch, options, run_update);
@@ -90,7 +106,12 @@ void add_activate(CLI::App& app, Dispatch& dispatch) {
                      "how libraries become visible; the OS profile decides by default")
         ->check(CLI::IsMember({"overlay", "links"}));
     verb->add_flag("--dry-run", options->dry_run, "print the steps and change nothing");
-    verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
+    add_busy_options(*verb, options->busy);
+    CLI::Option* boot =
+        verb->add_flag("--boot", options->boot, "called by nvidia.service: a degraded node is reported, not failed");
+    verb->add_flag("--repair", options->repair,
+                   "only put back what is missing of the driver in force; for units that change what lies below it")
+        ->excludes(boot);
     choose_changing(*verb, dispatch, options, run_activate);
 }
 
@@ -112,6 +133,7 @@ void add_rollback(CLI::App& app, Dispatch& dispatch) {
     verb->add_option("--to", options->to, "generation to return to, as 'list' prints it, or a driver version")
         ->type_name("GENERATION");
     verb->add_flag("--dry-run", options->dry_run, "print the plan and change nothing");
+    add_busy_options(*verb, options->busy);
     choose_changing(*verb, dispatch, options, run_rollback);
 }
 

@@ -32,9 +32,11 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
     app->fallthrough();
     add_changing_verbs(*app, dispatch);
     add_keeping_verbs(*app, dispatch);
+    add_reboot_verbs(*app, dispatch);
     add_looking_verbs(*app, dispatch);
     add_preflight_verb(*app, dispatch);
     add_completion_verb(*app, dispatch);
+    add_doctor_verb(*app, dispatch);
     return app;
 }
 

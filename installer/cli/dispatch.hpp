@@ -49,6 +49,9 @@ void choose_changing(CLI::App& verb, Dispatch& dispatch, std::shared_ptr<Options
             if constexpr (requires { options->dry_run; }) {
                 if (options->dry_run) return body();
             }
+            if constexpr (requires { options->watch; }) {
+                if (options->watch) return body();  // it only starts others, which tell for themselves
+            }
             return run_telling(name, services, report, body);
         };
     });
@@ -60,6 +63,10 @@ void add_changing_verbs(CLI::App& app, Dispatch& dispatch);
 void add_keeping_verbs(CLI::App& app, Dispatch& dispatch);
 /// The verb preflight.
 void add_preflight_verb(CLI::App& app, Dispatch& dispatch);
+/// The verbs around a reboot into another OS release: stage, gate.
+void add_reboot_verbs(CLI::App& app, Dispatch& dispatch);
+/// doctor
+void add_doctor_verb(CLI::App& app, Dispatch& dispatch);
 /// The verbs that only look: status, list, wait, reasons.
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch);
 /// The hidden verb behind shell completion and the manual page. Call it last: it looks at all others.

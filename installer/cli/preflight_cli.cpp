@@ -15,7 +15,8 @@ void add_preflight_verb(CLI::App& app, Dispatch& dispatch) {
         "drivers, firmware, parameters, file systems. An activation does the same by itself. What cannot be known is\n"
         "said to be unknown and blocks nothing; run it as root to know most. Exit code 8 when something blocks;\n"
         "[preflight] ignore = [\"CODE\"] in config.toml lets a code pass.");
-    verb->add_option("driver", options->overrides.driver, "an installed driver; without it the one that is wanted");
+    verb->add_option("driver", options->overrides.driver, "an installed driver; without it the one that is wanted")
+        ->type_name("DRIVER");
     choose(*verb, dispatch, options, run_preflight);
 }
 

@@ -6,35 +6,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "devices/host_texts.hpp"
+#include "devices/pci_functions.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
 
 namespace {
 
-constexpr const char* kPciDevices = "/sys/bus/pci/devices";
 constexpr unsigned kVendor = 0x10de;
 constexpr unsigned kDisplayController = 0x0300;
 constexpr unsigned k3dController = 0x0302;
-
-/// A small file of /proc or /sys without the newline at its end; empty when absent.
-std::string line_of(const Root& root, const std::string& path) {
-    std::string text = root.read_file(path, 1U << 20U).value_or("");
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.pop_back();
-    return text;
-}
-
-/// `0x10de` -> 0x10de; 0 for anything else.
-unsigned hex_number(std::string_view text) {
-    if (text.starts_with("0x")) text.remove_prefix(2);
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-    return error == std::errc{} && end == text.data() + text.size() ? value : 0;
-}
 
 std::string last_part(std::string_view path) { return std::string{path.substr(path.rfind('/') + 1)}; }
 
@@ -75,16 +59,12 @@ std::string read_mountinfo(const Root& root) {
 
 std::vector<GpuFunction> read_gpus(const Root& root) {
     std::vector<GpuFunction> gpus;
-    for (const std::string& address : root.list(kPciDevices)) {
-        const std::string place = fmt::format("{}/{}/", kPciDevices, address);
-        const unsigned device_class = hex_number(line_of(root, place + "class")) >> 8U;
-        if (hex_number(line_of(root, place + "vendor")) != kVendor) continue;
-        if (device_class != kDisplayController && device_class != k3dController) continue;
-        GpuFunction gpu;
-        gpu.address = address;
-        gpu.device_id = hex_number(line_of(root, place + "device"));
-        gpu.driver = last_part(root.read_link(place + "driver").value_or(""));
-        gpus.push_back(std::move(gpu));
+    for (const PciFunction& function : read_pci_functions(root)) {
+        const bool displays = function.device_class == kDisplayController || function.device_class == k3dController;
+        if (function.vendor != kVendor || !displays) continue;
+        gpus.push_back({.address = function.address,
+                        .device_id = function.device,
+                        .driver = last_part(root.read_link(function.directory + "/driver").value_or(""))});
     }
     return gpus;
 }
@@ -95,7 +75,7 @@ std::vector<LoadedModule> read_driver_modules(const Root& root) {
     const auto other = [](const LoadedModule& module) { return !is_driver_module(module.name); };
     modules.erase(std::remove_if(modules.begin(), modules.end(), other), modules.end());
     for (LoadedModule& module : modules) {
-        module.version = line_of(root, fmt::format("/sys/module/{}/version", module.name));
+        module.version = first_line(root, fmt::format("/sys/module/{}/version", module.name));
     }
     return modules;
 }
@@ -115,10 +95,10 @@ HostFacts read_host_facts(const Root& root) {
     facts.kernel_build_id = parse_build_id(root.read_file("/sys/kernel/notes", 1U << 20U).value_or(""));
     facts.gpus = read_gpus(root);
     facts.modules = read_driver_modules(root);
-    facts.driver_version = parse_driver_version(line_of(root, "/proc/driver/nvidia/version"));
-    facts.firmware_path = line_of(root, "/sys/module/firmware_class/parameters/path");
+    facts.driver_version = parse_driver_version(first_line(root, "/proc/driver/nvidia/version"));
+    facts.firmware_path = first_line(root, "/sys/module/firmware_class/parameters/path");
     facts.mounts = parse_mountinfo(read_mountinfo(root));
-    facts.boot_id = line_of(root, "/proc/sys/kernel/random/boot_id");
+    facts.boot_id = first_line(root, "/proc/sys/kernel/random/boot_id");
     return facts;
 }
 

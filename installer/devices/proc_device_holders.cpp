@@ -6,7 +6,6 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,29 +13,40 @@
 
 #include "devices/host_texts.hpp"
 #include "devices/number_text.hpp"
-#include "devices/process_place.hpp"
+#include "devices/process_maps.hpp"
+#include "devices/process_text.hpp"
 
 namespace overdrive {
 
 namespace {
 
 constexpr unsigned kDriverMajor = 195;
-constexpr std::size_t kMostMaps = 64U << 20U;
-constexpr std::size_t kMostCommand = 100;
 constexpr const char* kDrm = "/sys/class/drm";
+constexpr const char* kI2c = "/sys/class/i2c-dev";
+/// A module of somebody else that uses the driver's; who has its device open keeps them both.
+constexpr std::string_view kGdrCopy = "gdrdrv";
 
-/// What somebody else wrote, as it may stand in a message.
-std::string printable(std::string_view text) {
-    std::string out{text};
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-    while (out.ends_with(' ')) out.pop_back();
-    return out;
+/// `226:1`
+std::optional<dev_t> parse_device(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const auto major_number = parse_number<unsigned>(text.substr(0, colon));
+    const auto minor_number = parse_number<unsigned>(text.substr(colon + 1));
+    if (!major_number || !minor_number) return std::nullopt;
+    return makedev(*major_number, *minor_number);
 }
 
-std::string shortened(std::string text, std::size_t most) {
-    if (text.size() > most) text.replace(most, text.size() - most, "...");
-    return text;
+void add_device(const Root& root, const std::string& directory, DeviceSet& set) {
+    const auto device = parse_device(printable_ascii(root.read_file(directory + "/dev").value_or("")));
+    if (device) set.devices.insert(*device);  // a connector has no device of its own
+}
+
+/// The buses of the display connectors: who has one open keeps the module that made it.
+void add_i2c_nodes(const Root& root, DeviceSet& set) {
+    for (const std::string& name : root.list(kI2c)) {
+        const std::string directory = fmt::format("{}/{}", kI2c, name);
+        if (root.read_file(directory + "/name").value_or("").starts_with("NVIDIA")) add_device(root, directory, set);
+    }
 }
 
 /// Nodes of the GPU's display side: `226:0` in /sys/class/drm/card0/dev.
@@ -44,38 +54,8 @@ void add_drm_nodes(const Root& root, DeviceSet& set) {
     for (const std::string& name : root.list(kDrm)) {
         const std::string driver = root.read_link(fmt::format("{}/{}/device/driver", kDrm, name)).value_or("");
         if (driver.substr(driver.rfind('/') + 1) != "nvidia") continue;
-        const std::string text = printable(root.read_file(fmt::format("{}/{}/dev", kDrm, name)).value_or(""));
-        const std::size_t colon = text.find(':');
-        if (colon == std::string::npos) continue;  // a connector: no device of its own
-        const auto major_number = parse_number<unsigned>(std::string_view{text}.substr(0, colon));
-        const auto minor_number = parse_number<unsigned>(std::string_view{text}.substr(colon + 1));
-        if (major_number && minor_number) set.devices.insert(makedev(*major_number, *minor_number));
+        add_device(root, fmt::format("{}/{}", kDrm, name), set);
     }
-}
-
-/// One line of /proc/<pid>/maps that maps a file.
-struct Mapping {
-    std::string range;  ///< as /proc/<pid>/map_files names it
-    std::string file;   ///< device and inode of the file: what is mapped twice is looked at once
-};
-
-std::string_view without_zeros(std::string_view hex) {
-    return hex.substr(std::min(hex.find_first_not_of('0'), hex.size()));
-}
-
-std::optional<Mapping> parse_mapping(std::string_view line) {
-    // 00400000-0040b000 r-xp 00000000 08:01 1234                 /usr/bin/cat
-    std::array<std::string_view, 5> words;
-    for (std::string_view& word : words) {
-        line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-        word = line.substr(0, line.find(' '));
-        line.remove_prefix(word.size());
-    }
-    const auto& [range, permissions, offset, device, inode] = words;
-    const std::size_t dash = range.find('-');
-    if (dash == std::string_view::npos || inode.empty() || inode == "0") return std::nullopt;
-    return Mapping{fmt::format("{}-{}", without_zeros(range.substr(0, dash)), without_zeros(range.substr(dash + 1))),
-                   fmt::format("{} {}", device, inode)};
 }
 
 /// Looks at one process after the other for the wanted devices.
@@ -86,7 +66,7 @@ public:
     [[nodiscard]] std::optional<DeviceHolder> look_at(const std::string& pid) {
         try {
             if (!has_open(pid) && !has_mapped(pid)) return std::nullopt;
-            return describe(pid);
+            return describe_process(root_, pid);
         } catch (const Error&) {
             return std::nullopt;  // it ended (ENOENT, ESRCH), or is not ours to look into (EACCES)
         }
@@ -135,40 +115,10 @@ private:
         return S_ISCHR(status.stx_mode) && wanted_.contains(status.stx_rdev_major, status.stx_rdev_minor);
     }
 
-    [[nodiscard]] std::string text_of(const std::string& pid, const char* file) const {
-        return root_.read_file(fmt::format("/proc/{}/{}", pid, file)).value_or("");
-    }
-
-    [[nodiscard]] DeviceHolder describe(const std::string& pid) const {
-        DeviceHolder holder;
-        holder.pid = parse_number<int>(pid).value_or(0);
-        holder.program = printable(text_of(pid, "comm"));
-        holder.command = shortened(printable(text_of(pid, "cmdline")), kMostCommand);
-        const ProcessPlace place = parse_process_cgroup(text_of(pid, "cgroup"));
-        holder.unit = printable(place.unit);
-        if (!place.container_id.empty())
-            holder.container = fmt::format("{} {}", place.runtime, place.container_id.substr(0, 12));
-        if (!place.pod_uid.empty()) holder.pod = pod_name(place.pod_uid);
-        return holder;
-    }
-
-    /// The kubelet keeps a pod's logs in /var/log/pods/<namespace>_<name>_<uid>; no name has an underscore.
-    [[nodiscard]] std::string pod_name(const std::string& uid) const {
-        for (const std::string& directory : root_.list("/var/log/pods")) {
-            if (!directory.ends_with("_" + uid)) continue;
-            std::string name = directory.substr(0, directory.size() - uid.size() - 1);
-            std::replace(name.begin(), name.end(), '_', '/');
-            return printable(name);
-        }
-        return uid;
-    }
-
     const Root& root_;
     const DeviceSet& wanted_;
     std::map<std::string, bool> files_;  ///< by Mapping::file, for all processes
 };
-
-bool is_pid(std::string_view name) { return name.find_first_not_of("0123456789") == std::string_view::npos; }
 
 }  // namespace
 
@@ -179,9 +129,10 @@ bool DeviceSet::contains(unsigned major_number, unsigned minor_number) const {
 DeviceSet driver_devices(const Root& root) {
     DeviceSet set{{kDriverMajor}, {}};
     for (const auto& [name, major_number] : parse_character_majors(root.read_file("/proc/devices").value_or(""))) {
-        if (name.starts_with("nvidia")) set.majors.insert(major_number);
+        if (name.starts_with("nvidia") || name == kGdrCopy) set.majors.insert(major_number);
     }
     add_drm_nodes(root, set);
+    add_i2c_nodes(root, set);
     return set;
 }
 

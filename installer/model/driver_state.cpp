@@ -37,6 +37,8 @@ std::string_view to_string(DegradedBecause because) noexcept {
             return "reboot-needed";
         case DegradedBecause::activation_failed:
             return "activation-failed";
+        case DegradedBecause::daemons:
+            return "daemons";
         case DegradedBecause::returned:
             return "returned";
     }
@@ -83,6 +85,7 @@ DriverState judge(const Observation& seen) {
         return degraded(DegradedBecause::returned,
                         fmt::format("{}; {} is in force instead", *seen.passed_over, *seen.selected));
     }
+    if (seen.daemon_problem) return degraded(DegradedBecause::daemons, *seen.daemon_problem);
     return {StateWord::ready, DegradedBecause::nothing, ""};
 }
 

@@ -28,6 +28,7 @@ enum class DegradedBecause {
     nodes,              ///< device nodes are missing
     reboot_needed,      ///< another version is loaded; the wanted one takes over at the next boot
     activation_failed,  ///< the last activation failed
+    daemons,            ///< a daemon that this hardware needs does not run; the driver itself works
     returned            ///< the wanted driver failed; another one that works is in force
 };
 [[nodiscard]] std::string_view to_string(DegradedBecause because) noexcept;
@@ -39,9 +40,11 @@ struct DriverState {
 
     /// `ready`, `no-device`, `degraded: <why>`
     [[nodiscard]] std::string text() const;
-    /// Whether there is a driver that works, or none is needed: ready, no-device, or returned to another driver.
+    /// Whether there is a driver that works, or none is needed: ready, no-device, without a daemon, or returned to
+    /// another driver.
     [[nodiscard]] bool usable() const noexcept {
-        return word != StateWord::degraded || because == DegradedBecause::returned;
+        return word != StateWord::degraded || because == DegradedBecause::returned ||
+               because == DegradedBecause::daemons;
     }
 };
 
@@ -58,6 +61,7 @@ struct Observation {
     std::vector<std::string> missing_modules;
     bool exposure_healthy = false;
     std::vector<std::string> missing_nodes;
+    std::optional<std::string> daemon_problem;      ///< why a daemon that the hardware asks for cannot run
     std::optional<std::string> activation_failure;  ///< what the last activation of this boot failed with
 };
 

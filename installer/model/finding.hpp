@@ -26,6 +26,11 @@ struct Finding {
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 
+/// @param code   a listed one; else it is a bug
+/// @param remedy empty: that of the code
+[[nodiscard]] Finding make_finding(std::string_view code, std::string subject, std::string what,
+                                   std::string remedy = {});
+
 /// What is known of a code, whatever it is found on.
 struct FindingCode {
     std::string_view code;

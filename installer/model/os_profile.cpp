@@ -12,14 +12,19 @@ namespace overdrive {
 namespace {
 
 constexpr std::array kProfiles{
-    OsProfile{"flatcar", OsKeyRule::version_id, ExposureRule::overlay, "/opt/bin"},
-    OsProfile{"coreos", OsKeyRule::version_id, ExposureRule::overlay, "/opt/bin"},
-    OsProfile{"fedora", OsKeyRule::ostree_version, ExposureRule::overlay_if_read_only, "/usr/local/bin"},
-    OsProfile{"opensuse-microos", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin"},
-    OsProfile{"debian", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin"},
-    OsProfile{"ubuntu", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin"},
+    OsProfile{"flatcar", OsKeyRule::version_id, ExposureRule::overlay, "/opt/bin", PendingSource::update_engine},
+    OsProfile{"coreos", OsKeyRule::version_id, ExposureRule::overlay, "/opt/bin", PendingSource::update_engine},
+    OsProfile{"fedora", OsKeyRule::ostree_version, ExposureRule::overlay_if_read_only, "/usr/local/bin",
+              PendingSource::ostree},
+    OsProfile{"opensuse-microos", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin",
+              PendingSource::snapshot},
+    OsProfile{"debian", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin",
+              PendingSource::boot_kernel},
+    OsProfile{"ubuntu", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin",
+              PendingSource::boot_kernel},
 };
-constexpr OsProfile kUnknown{"", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin"};
+constexpr OsProfile kUnknown{"", OsKeyRule::version_and_kernel, ExposureRule::overlay_if_read_only, "/usr/local/bin",
+                             PendingSource::ostree};
 
 bool is_letter_or_digit(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 

@@ -24,12 +24,22 @@ enum class ExposureRule {
     overlay_if_read_only  ///< overlay where /usr is mounted read-only, links where it is writable
 };
 
+/// Who knows the OS release that the next boot will run.
+enum class PendingSource {
+    none,           ///< nobody that we know
+    update_engine,  ///< update_engine over D-Bus (Flatcar)
+    ostree,         ///< rpm-ostree or bootc; nobody where the host was not booted from ostree
+    snapshot,       ///< the default snapshot, by snapper (MicroOS)
+    boot_kernel     ///< the installed kernel that boots by default (Debian, Ubuntu)
+};
+
 /// What one operating system needs, as data.
 struct OsProfile {
     std::string_view id;  ///< os-release ID; empty for the profile of unknown systems
     OsKeyRule key_rule;
     ExposureRule exposure;
     std::string_view program_directory;  ///< where programs are linked, on the host's PATH
+    PendingSource pending;
 };
 
 /// The profile of an os-release ID; the generic one for an unknown ID. Never fails.

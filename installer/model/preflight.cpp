@@ -27,20 +27,21 @@ void judge_build(const PreflightQuestion& question, const PreflightFacts& facts,
     for (const ModuleFacts& module : *facts.modules) {
         if (module.name != "nvidia" || module.srcversion.empty() || module.srcversion == *facts.loaded_srcversion)
             continue;
-        findings.push_back({"other-build", "nvidia",
-                            fmt::format("the loaded module 'nvidia' is another build of driver {} (srcversion {}) than "
-                                        "the installed one ({})",
-                                        version, *facts.loaded_srcversion, module.srcversion),
-                            "a reboot loads the installed one"});
+        findings.push_back(
+            Finding{"other-build", "nvidia",
+                    fmt::format("the loaded module 'nvidia' is another build of driver {} (srcversion {}) than "
+                                "the installed one ({})",
+                                version, *facts.loaded_srcversion, module.srcversion),
+                    "a reboot loads the installed one"});
     }
 }
 
 void judge_place(const PreflightQuestion& question, const PreflightFacts& facts, std::vector<Finding>& findings) {
     const std::string generation = question.manifest.pair().path();
     if (facts.noexec)
-        findings.push_back({"noexec", generation,
-                            fmt::format("{} lies on a file system that is mounted noexec", generation),
-                            "mount it without noexec: 'mount -o remount,exec' on its mount point, and in fstab"});
+        findings.push_back(
+            Finding{"noexec", generation, fmt::format("{} lies on a file system that is mounted noexec", generation),
+                    "mount it without noexec: 'mount -o remount,exec' on its mount point, and in fstab"});
     if (facts.wrong_labels.empty()) return;
     const WrongLabel& first = facts.wrong_labels.front();
     findings.push_back(

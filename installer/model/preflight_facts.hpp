@@ -25,11 +25,12 @@ struct WrongLabel {
     friend bool operator==(const WrongLabel&, const WrongLabel&) = default;
 };
 
-/// What a GPU needs, as the driver's own list has it.
+/// A GPU in the driver's own list. A GPU that is not in it may work all the same: NVIDIA's list leaves some out.
 struct SupportedGpu {
     unsigned device_id = 0;
-    bool open = true;         ///< the open modules know it
-    bool proprietary = true;  ///< the proprietary ones do
+    bool open = true;           ///< the open modules know it
+    bool proprietary = true;    ///< the proprietary ones do
+    std::string legacy_branch;  ///< the last branch that supports it, `470.xx`, where this driver does not; else empty
     friend bool operator==(const SupportedGpu&, const SupportedGpu&) = default;
 };
 

@@ -42,11 +42,13 @@ std::optional<Unfit> unfit_by_list(const GpuFunction& gpu, const DriverManifest&
                                    const std::vector<SupportedGpu>& supported) {
     const auto entry = std::find_if(supported.begin(), supported.end(),
                                     [&](const SupportedGpu& known) { return known.device_id == gpu.device_id; });
+    if (entry == supported.end()) return std::nullopt;
     const std::string device = fmt::format("10de:{:04x} at {}", gpu.device_id, gpu.address);
-    if (entry == supported.end()) {
+    if (!entry->legacy_branch.empty()) {
         return Unfit{"gpu-unsupported",
-                     fmt::format("driver {} does not list the GPU {}", manifest.driver_version, device),
-                     "install a driver branch that supports it; NVIDIA's 'Supported GPUs' names it"};
+                     fmt::format("driver {} does not support the GPU {} any more; {} was the last branch that did",
+                                 manifest.driver_version, device, entry->legacy_branch),
+                     fmt::format("install a driver of branch {}", entry->legacy_branch)};
     }
     if (manifest.module_type == "open" && !entry->open) {
         return Unfit{"gpu-needs-proprietary", fmt::format("the open modules do not support the GPU {}", device),
@@ -101,10 +103,10 @@ void judge_foreign_drivers(const HostFacts& host, const std::vector<std::string>
 
 void judge_policy(const KernelPolicy& policy, std::vector<Finding>& findings) {
     if (!policy.modules_disabled.value_or(false)) return;
-    findings.push_back({"modules-disabled", "kernel.modules_disabled",
-                        "kernel.modules_disabled is 1: this kernel loads no module until the next boot",
-                        "find what sets it ('grep -r modules_disabled /etc/sysctl.d /usr/lib/sysctl.d'), let "
-                        "nvidia.service run before it, and reboot"});
+    findings.push_back(Finding{"modules-disabled", "kernel.modules_disabled",
+                               "kernel.modules_disabled is 1: this kernel loads no module until the next boot",
+                               "find what sets it ('grep -r modules_disabled /etc/sysctl.d /usr/lib/sysctl.d'), let "
+                               "nvidia.service run before it, and reboot"});
 }
 
 void judge_rivals(const HostFacts& host, std::vector<Finding>& findings) {
@@ -125,8 +127,8 @@ void judge_gpus(const PreflightQuestion& question, const PreflightFacts& facts, 
     for (const GpuFunction& gpu : question.host.gpus) {
         if (is_rival(gpu)) continue;
         ++ours;
-        auto reason = facts.supported ? unfit_by_list(gpu, question.manifest, *facts.supported)
-                                      : unfit_by_architecture(gpu, question.manifest);
+        auto reason = unfit_by_architecture(gpu, question.manifest);
+        if (!reason && facts.supported) reason = unfit_by_list(gpu, question.manifest, *facts.supported);
         if (reason) unfit.emplace_back(&gpu, std::move(*reason));
     }
     for (auto& [gpu, reason] : unfit) {

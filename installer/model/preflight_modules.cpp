@@ -126,15 +126,15 @@ void judge_vermagic(const PreflightQuestion& question, const PreflightFacts& fac
         const std::string_view vermagic = without_blanks_behind(module.vermagic);
         const std::string_view release = vermagic.substr(0, vermagic.find(' '));
         if (release != question.host.kernel_release) {
-            findings.push_back({"wrong-kernel", module.path,
-                                fmt::format("'{}' was built for kernel {}, this is {}", module.path, release,
-                                            question.host.kernel_release),
-                                remedy});
+            findings.push_back(Finding{"wrong-kernel", module.path,
+                                       fmt::format("'{}' was built for kernel {}, this is {}", module.path, release,
+                                                   question.host.kernel_release),
+                                       remedy});
         } else if (facts.host_vermagic && vermagic != without_blanks_behind(*facts.host_vermagic)) {
-            findings.push_back({"wrong-kernel", module.path,
-                                fmt::format("'{}' was built for '{}', this kernel's own modules for '{}'", module.path,
-                                            vermagic, without_blanks_behind(*facts.host_vermagic)),
-                                remedy});
+            findings.push_back(Finding{"wrong-kernel", module.path,
+                                       fmt::format("'{}' was built for '{}', this kernel's own modules for '{}'",
+                                                   module.path, vermagic, without_blanks_behind(*facts.host_vermagic)),
+                                       remedy});
         }
     }
 }

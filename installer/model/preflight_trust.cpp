@@ -35,10 +35,10 @@ void tell(const std::vector<Mismatch>& mismatches, std::string_view whose, std::
     const Mismatch& first = mismatches.front();
     const std::string more =
         mismatches.size() == 1 ? std::string{} : fmt::format(" ({} more symbols differ)", mismatches.size() - 1);
-    findings.push_back({"symbol-crc", first.module,
-                        fmt::format("module '{}' wants {} {:#010x}, {} {:#010x}{}", first.module, first.symbol,
-                                    first.wanted, whose, first.has, more),
-                        "install the artifact that was built for this very kernel"});
+    findings.push_back(Finding{"symbol-crc", first.module,
+                               fmt::format("module '{}' wants {} {:#010x}, {} {:#010x}{}", first.module, first.symbol,
+                                           first.wanted, whose, first.has, more),
+                               "install the artifact that was built for this very kernel"});
 }
 
 /// Names of keyring entries are `subject: id`.
@@ -98,27 +98,30 @@ bool issuer_is_enrolled(const PreflightFacts& facts, const SignerKey& signer) {
 void tell_unproven(const PreflightFacts& facts, const ModuleFacts& module, std::vector<Finding>& findings) {
     const std::string enforced = why_enforced(facts.policy);
     if (!facts.policy.keys) {
-        findings.push_back({"signer-unproven", module.name,
-                            fmt::format("{}, and the kernel's keyrings cannot be read: whether it knows the signer of "
-                                        "'{}' shows when it is loaded",
-                                        enforced, module.name),
-                            "run it as root on the host to read them"});
+        findings.push_back(
+            Finding{"signer-unproven", module.name,
+                    fmt::format("{}, and the kernel's keyrings cannot be read: whether it knows the signer of "
+                                "'{}' shows when it is loaded",
+                                enforced, module.name),
+                    "run it as root on the host to read them"});
         return;
     }
     if (issuer_is_enrolled(facts, *module.signer)) return;  // as much as this form of signature can show
-    findings.push_back({"signer-unproven", module.name,
-                        fmt::format("{}; '{}' is signed with {}, and no keyring names that issuer", enforced,
-                                    module.name, name_of(*module.signer)),
-                        "if the kernel refuses it: enrol the signer's certificate with 'mokutil --import', and put it "
-                        "beside the modules as signing_key.x509 so that this can be told beforehand"});
+    findings.push_back(
+        Finding{"signer-unproven", module.name,
+                fmt::format("{}; '{}' is signed with {}, and no keyring names that issuer", enforced, module.name,
+                            name_of(*module.signer)),
+                "if the kernel refuses it: enrol the signer's certificate with 'mokutil --import', and put it "
+                "beside the modules as signing_key.x509 so that this can be told beforehand"});
 }
 
 }  // namespace
 
 void judge_symbols(const PreflightQuestion& question, const PreflightFacts& facts, std::vector<Finding>& findings) {
     if (!facts.modules) return;
-    tell(compare(*facts.modules, facts.host_symbols), "this kernel's own modules want", findings);
-    if (facts.shipped_symbols)
+    const auto mismatches = compare(*facts.modules, facts.host_symbols);
+    tell(mismatches, "this kernel's own modules want", findings);
+    if (mismatches.empty() && facts.shipped_symbols)  // else it has been said
         tell(compare(*facts.modules, *facts.shipped_symbols), "the kernel that the artifact is for has", findings);
     const auto& built_for = question.manifest.build_id;
     const bool is_that_kernel = built_for && built_for == question.host.kernel_build_id;
@@ -133,11 +136,12 @@ void judge_symbols(const PreflightQuestion& question, const PreflightFacts& fact
         }
     }
     if (unknown == 0) return;
-    findings.push_back({"symbol-unknown", question.manifest.pair().path(),
-                        fmt::format("of {} symbol versions that the modules want, {} are in none of this kernel's own "
-                                    "modules that were looked at: whether they fit shows when they are loaded",
-                                    all, unknown),
-                        "nothing has to be done"});
+    findings.push_back(
+        Finding{"symbol-unknown", question.manifest.pair().path(),
+                fmt::format("of {} symbol versions that the modules want, {} are in none of this kernel's own "
+                            "modules that were looked at: whether they fit shows when they are loaded",
+                            all, unknown),
+                "nothing has to be done"});
 }
 
 void judge_signatures(const PreflightFacts& facts, std::vector<Finding>& findings) {
@@ -163,9 +167,10 @@ void judge_signatures(const PreflightFacts& facts, std::vector<Finding>& finding
                      "modules signed with a key that is enrolled"});
                 break;
             case Standing::unreadable:
-                findings.push_back({"signer-unproven", module.name,
-                                    fmt::format("{}, and the signature of '{}' cannot be read", enforced, module.path),
-                                    "'overdrive verify' tells whether the file is what was installed"});
+                findings.push_back(
+                    Finding{"signer-unproven", module.name,
+                            fmt::format("{}, and the signature of '{}' cannot be read", enforced, module.path),
+                            "'overdrive verify' tells whether the file is what was installed"});
                 break;
             case Standing::unproven:
                 tell_unproven(facts, module, findings);

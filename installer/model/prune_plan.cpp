@@ -37,6 +37,7 @@ std::string reason_to_stay(const PruneFacts& facts, const Pair& pair, const std:
     if (facts.desired == pair) return "the wanted one";
     if (facts.previous == pair) return "the one before: rollback returns to it";
     if (facts.pending == pair) return "takes effect at the next boot";
+    if (facts.staged == pair && facts.staged_is_awaited) return fmt::format("staged for {}", facts.staged_for);
     if (has(facts.rolled_back, pair)) return "part of the last rollback";
     for (const auto& [kernel, good] : facts.last_good) {
         if (good != pair) continue;
@@ -61,7 +62,10 @@ std::vector<PruneDecision> plan_prune(const PruneFacts& facts, std::size_t keep)
             decision.why = keep == 1 ? "the newest" : fmt::format("one of the newest {}", keep);
         } else if (decision.why.empty()) {
             decision.remove = true;
-            decision.why = keep == 1 ? "not the newest" : fmt::format("not one of the newest {}", keep);
+            decision.why = facts.staged == decision.pair
+                               ? fmt::format("staged for {}, which is not pending any more", facts.staged_for)
+                           : keep == 1 ? "not the newest"
+                                       : fmt::format("not one of the newest {}", keep);
         }
         out.push_back(std::move(decision));
     }

@@ -25,6 +25,9 @@ struct PruneFacts {
     std::optional<Pair> desired;            ///< the pair that was installed last
     std::optional<Pair> pending;            ///< takes effect at the next boot
     std::map<std::string, Pair> last_good;  ///< by kernel release
+    std::optional<Pair> staged;             ///< for an OS release before that ran
+    std::string staged_for;                 ///< that OS release, for people
+    bool staged_is_awaited = false;         ///< it is still pending, or may be
     std::vector<Pair> rolled_back;          ///< both sides of the last rollback
     std::vector<Pair> exposed;              ///< a mount shows their libraries
     std::string running_kernel;
@@ -38,9 +41,10 @@ struct PruneDecision {
     std::string why;  ///< `current`, `one of the newest 2` ...
 };
 
-/// Decides which generations go when the newest `keep` shall stay. Never goes what is in use, wanted or pending, what
-/// can be returned to after a failed driver (the last good one of the running kernel) or after a return to the OS
-/// before (of every other kernel that the host still has, and of the kernel whose driver was installed last).
+/// Decides which generations go when the newest `keep` shall stay. Never goes what is in use, wanted, pending or staged
+/// for a pending OS, what can be returned to after a failed driver (the last good one of the running kernel) or after a
+/// return to the OS before (of every other kernel that the host still has, and of the kernel whose driver was installed
+/// last).
 /// @return one decision for each generation, the newest first: by time of installation, then by driver version
 [[nodiscard]] std::vector<PruneDecision> plan_prune(const PruneFacts& facts, std::size_t keep);
 

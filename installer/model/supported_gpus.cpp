@@ -17,7 +17,8 @@ constexpr std::size_t kMostGpus = 65'536;  // device ids have 16 bits
 std::optional<SupportedGpu> parse_line(std::string_view line) {
     constexpr std::size_t kId = 6;
     if (line.size() <= kId || !line.starts_with("0x") || line[kId] != ' ') return std::nullopt;
-    SupportedGpu gpu{.device_id = 0, .open = false, .proprietary = false};
+    constexpr std::string_view kLegacy = "legacy:";
+    SupportedGpu gpu{.device_id = 0, .open = false, .proprietary = false, .legacy_branch = ""};
     const char* const digits = line.data() + 2;
     if (std::from_chars(digits, line.data() + kId, gpu.device_id, 16).ptr != line.data() + kId) return std::nullopt;
     std::string_view kinds = line.substr(kId + 1);
@@ -28,6 +29,8 @@ std::optional<SupportedGpu> parse_line(std::string_view line) {
             gpu.open = true;
         } else if (kind == "proprietary") {
             gpu.proprietary = true;
+        } else if (kind.starts_with(kLegacy) && kind.size() > kLegacy.size() && kind.size() < 32) {
+            gpu.legacy_branch = kind.substr(kLegacy.size());
         } else {
             return std::nullopt;
         }

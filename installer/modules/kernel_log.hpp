@@ -21,6 +21,14 @@ private:
     std::optional<UniqueFd> device_;
 };
 
+/// The last `most` lines of the whole log, oldest first, that speak of the driver, its modules, its rivals or module
+/// signatures. Empty where it cannot be read. @see is_about_driver
+[[nodiscard]] std::vector<std::string> driver_lines(const Root& root, std::size_t most);
+
+/// Whether a line of the log helps to tell why a driver does not work. Never one that shows the kernel's command line,
+/// which may hold secrets of other programs.
+[[nodiscard]] bool is_about_driver(std::string_view line) noexcept;
+
 /// The text of one record of /dev/kmsg (`6,1234,5678,-;text\n KEY=value\n`), without what follows its first line.
 [[nodiscard]] std::string_view text_of_record(std::string_view record) noexcept;
 

@@ -66,6 +66,7 @@ public:
                  bp::extend::on_exec_setup = [](auto& /*executor*/) { close_on_exec(); },
                  group_},
           output_{std::move(output)},
+          most_{request.most_output},
           ended_{static_cast<int>(syscall(SYS_pidfd_open, child_.id(), 0))} {
         if (!ended_) {
             const int saved_errno = errno;
@@ -133,7 +134,7 @@ private:
             output_ = UniqueFd{};  // the end: poll skips a negative descriptor
             return false;
         }
-        const std::size_t room = BoostProcessRunner::kMostOutput - output.size();
+        const std::size_t room = most_ - output.size();
         output.append(buffer.data(), std::min(room, static_cast<std::size_t>(got)));
         return true;
     }
@@ -151,6 +152,7 @@ private:
     bp::group group_;
     bp::child child_;
     UniqueFd output_;
+    std::size_t most_;
     UniqueFd ended_;
 };
 

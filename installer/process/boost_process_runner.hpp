@@ -11,9 +11,6 @@ namespace overdrive {
 /// is read.
 class BoostProcessRunner final : public ProcessRunner {
 public:
-    /// Bytes of output that are kept.
-    static constexpr std::size_t kMostOutput = 64U << 10U;
-
     ProcessResult run(const ProcessRequest& request) override;
 };
 

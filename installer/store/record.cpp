@@ -19,8 +19,8 @@ using nlohmann::json;
 constexpr const char* kDocument = "record.json";
 constexpr const char* kChecksum = "checksum";
 constexpr std::array kKinds{"file", "link", "directory", "user"};
-constexpr std::array kFields{"schema",   "min_reader", "wanted",  "desired",     "last_good", "pending",
-                             "attempts", "owned",      "history", "rolled_back", "serials",   kChecksum};
+constexpr std::array kFields{"schema", "min_reader", "wanted",  "desired",     "last_good", "pending", "attempts",
+                             "owned",  "foreign",    "history", "rolled_back", "serials",   "staged",  kChecksum};
 
 /// SHA-256 of the document without its checksum, written compactly with sorted keys: fields of a newer program count.
 std::string checksum_of(json document) {
@@ -42,6 +42,14 @@ OwnedPath parse_owned(const JsonReader& reader) {
         reader.fail("kind", "is neither 'file' nor 'link' nor 'directory' nor 'user'");
     }
     if (!out.path.starts_with('/') && out.kind != "user") reader.fail("path", "is not absolute");
+    return out;
+}
+
+ForeignUnit parse_foreign(const JsonReader& reader) {
+    const auto action = parse_foreign_action(reader.string("action"));
+    if (!action) reader.fail("action", "is none that this program knows");
+    ForeignUnit out{.path = reader.string("path"), .action = *action};
+    if (!out.path.starts_with('/')) reader.fail("path", "is not absolute");
     return out;
 }
 
@@ -68,6 +76,11 @@ json rolled_back_json(const std::optional<RolledBack>& back) {
             {"to", back->to.path()}};
 }
 
+json staged_json(const std::optional<Staged>& staged) {
+    if (!staged) return nullptr;
+    return {{"pair", staged->pair.path()}, {"os", staged->os}};
+}
+
 std::map<std::string, std::string> unknown_fields(const json& document) {
     std::map<std::string, std::string> out;
     for (const auto& [name, value] : document.items()) {
@@ -92,6 +105,9 @@ Record parse_fields(const JsonReader& reader) {
                                 .interrupted = attempt.number_or("interrupted", 0)});
     }
     for (const JsonReader& owned : reader.objects("owned")) out.owned.push_back(parse_owned(owned));
+    if (reader.has("foreign")) {
+        for (const JsonReader& foreign : reader.objects("foreign")) out.foreign.push_back(parse_foreign(foreign));
+    }
     if (reader.has("history")) {
         for (const JsonReader& event : reader.objects("history")) out.history.push_back(parse_event(event));
     }
@@ -100,6 +116,8 @@ Record parse_fields(const JsonReader& reader) {
                                      .from = parse_pair_path(back->string("from")),
                                      .to = parse_pair_path(back->string("to"))};
     }
+    if (const auto staged = reader.optional_object("staged"))
+        out.staged = Staged{.pair = parse_pair_path(staged->string("pair")), .os = staged->string("os")};
     if (const auto serials = reader.optional_object("serials")) {
         for (const std::string& identity : serials->names()) out.serials.emplace(identity, serials->number(identity));
     }
@@ -169,6 +187,8 @@ std::string Record::to_json() const {
     for (const OwnedPath& path : owned) {
         paths.push_back({{"path", path.path}, {"kind", path.kind}, {"sha256", path.sha256}});
     }
+    json others = json::array();
+    for (const ForeignUnit& unit : foreign) others.push_back({{"path", unit.path}, {"action", to_string(unit.action)}});
     json events = json::array();
     for (const Event& event : history) events.push_back(event_json(event));
     json document{{"schema", kSchema},
@@ -179,9 +199,11 @@ std::string Record::to_json() const {
                   {"pending", nullable(pending)},
                   {"attempts", tried},
                   {"owned", paths},
+                  {"foreign", others},
                   {"history", events},
                   {"rolled_back", rolled_back_json(rolled_back)},
-                  {"serials", json(serials)}};
+                  {"serials", json(serials)},
+                  {"staged", staged_json(staged)}};
     for (const auto& [name, value] : unknown) document[name] = json::parse(value);
     document[kChecksum] = checksum_of(document);
     return document.dump(2) + "\n";

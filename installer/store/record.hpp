@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/driver_id.hpp"
+#include "model/foreign_units.hpp"
 #include "model/pair.hpp"
 
 namespace overdrive {
@@ -43,6 +44,13 @@ struct RolledBack {
     friend bool operator==(const RolledBack&, const RolledBack&) = default;
 };
 
+/// A pair that was fetched for an OS release before that ran.
+struct Staged {
+    Pair pair;
+    std::string os;  ///< the pending OS as its source writes it, for people
+    friend bool operator==(const Staged&, const Staged&) = default;
+};
+
 /// Something on the host that we made and may remove again.
 struct OwnedPath {
     std::string path;    ///< host path
@@ -53,9 +61,9 @@ struct OwnedPath {
 
 /// What the program knows from one run to the next. Writing it is the commit point of an install.
 struct Record {
-    static constexpr int kSchema = 2;
-    /// Schema 1 had no history, no rolled_back, no serials and no attempts[].interrupted: a program that reads it loses
-    /// only these.
+    static constexpr int kSchema = 3;
+    /// Schema 1 had no history, no rolled_back, no serials and no attempts[].interrupted, schema 2 no foreign and
+    /// no staged: a program that reads them loses only these.
     static constexpr int kMinReader = 1;
     static constexpr std::size_t kMostEvents = 100;
 
@@ -63,8 +71,10 @@ struct Record {
     std::optional<Pair> desired;            ///< the pair that was installed last
     std::map<std::string, Pair> last_good;  ///< by kernel release
     std::optional<Pair> pending;            ///< takes effect at the next boot
+    std::optional<Staged> staged;           ///< for the OS release that is pending, or was
     std::vector<Attempt> attempts;
     std::vector<OwnedPath> owned;
+    std::vector<ForeignUnit> foreign;  ///< files of others for units of our names; they come back on uninstall
     std::optional<RolledBack> rolled_back;
     /// The signed serials of what was installed, by `repository:tag`: what comes from there later must reach them.
     std::map<std::string, std::uint64_t> serials;

@@ -371,6 +371,7 @@ std::vector<Pair> expected_generations(const Store& store) {
         const Record record = store.load_record().value_or(Record{});
         expect(record.desired);
         expect(record.pending);
+        if (record.staged) expect(record.staged->pair);
         for (const auto& [kernel, pair] : record.last_good) paths.insert(pair.path());
         expect(store.read_current());
     } catch (const Error& error) {

@@ -11,6 +11,7 @@
 #include "verbs/preconditions.hpp"
 #include "verbs/preflight.hpp"
 #include "verbs/recovery.hpp"
+#include "verbs/repair.hpp"
 
 namespace overdrive {
 
@@ -29,13 +30,16 @@ ordered_json activation_json(std::string_view result, const Activation& activati
             {"findings", to_json(activation.findings)}};
 }
 
+/// Whether the node may go on without a driver: at boot, except in strict mode, where consumers must not start then.
+bool is_tolerated(const ActivateOptions& options, const Config& config) { return options.boot && !config.strict; }
+
 /// Nothing that is installed fits: a degraded node, which at boot is an answer and otherwise a failure.
 ExitCode nothing_fits(const ActivateOptions& options, Services& services, const Store& store, const LocalState& local,
                       const Config& config, Report& report) {
     const DriverState state = observe(services, store, local, config);
     if (!options.dry_run) write_runtime_state(services, config, local, state, std::nullopt);
     const bool no_device = state.word == StateWord::no_device;
-    if (!no_device && !options.boot) {
+    if (!no_device && !is_tolerated(options, config)) {
         throw Error{Errc::no_artifact, explain(local.selection, local.facts.kernel_release)}.with_remedy(
             "'overdrive install' fetches the driver for this kernel, 'overdrive list' shows what is installed");
     }
@@ -95,6 +99,7 @@ ExitCode tell(const Activation& activation, Report& report) {
 }  // namespace
 
 ExitCode run_activate(const ActivateOptions& options, Services& services, Report& report) {
+    if (options.repair) return run_repair(services, report);
     if (!options.dry_run) require_root(services, "activate");
     require_host_kernel(services, "activate");
     const Config config =
@@ -119,17 +124,20 @@ ExitCode run_activate(const ActivateOptions& options, Services& services, Report
     report.note(explain(local.selection, local.facts.kernel_release));
     if (options.dry_run) return tell_steps(services, store, local, config, report);
     try {
-        const Activation activation = activate_selected(
-            services, store, config, std::move(local),
-            {.verb = "activate", .inside_unit = options.boot, .daemons_were_stopped = recovery.daemons_were_stopped()},
-            report);
+        const Activation activation = activate_selected(services, store, config, std::move(local),
+                                                        {.verb = "activate",
+                                                         .inside_unit = options.boot,
+                                                         .daemons_were_stopped = recovery.daemons_were_stopped(),
+                                                         .busy = options.busy},
+                                                        report);
         // At boot a driver that takes over at the next one, or that another one stands in for, is no failure of the
         // unit.
         if (!options.boot) throw_if_returned(activation);
         const ExitCode code = tell(activation, report);
         return options.boot ? ExitCode::ok : code;
     } catch (const Error& error) {
-        if (!options.boot || error.code() == Errc::not_restored || error.code() == Errc::interrupted) throw;
+        if (!is_tolerated(options, config) || error.code() == Errc::not_restored || error.code() == Errc::interrupted)
+            throw;
         // A failed GPU is a degraded node; neither fails the boot. The reason is in status.json and here.
         const DriverState state{StateWord::degraded, DegradedBecause::activation_failed, error.what()};
         report.result(activation_json("failed", {.changed = {}, .state = state, .pair = {}, .failure = {}}),

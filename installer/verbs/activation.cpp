@@ -34,6 +34,8 @@ bool speaks_against_driver(const Error& error) noexcept {
     }
 }
 
+bool is_not_now(const Error& error) noexcept { return error.code() == Errc::module_busy; }
+
 namespace {
 
 /// Whether another driver may do better: also where the fault may be the host's, which is not held against the driver.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "support/interruption.hpp"
 #include "transaction/steps/expose.hpp"
 #include "transaction/steps/load_modules.hpp"
@@ -14,8 +16,11 @@
 #include "transaction/steps/verify_driver.hpp"
 #include "transaction/transaction.hpp"
 #include "verbs/activation_plan.hpp"
+#include "verbs/busy_wait.hpp"
+#include "verbs/daemons.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preflight.hpp"
+#include "verbs/runtime_files.hpp"
 #include "verbs/tell_state.hpp"
 
 namespace overdrive {
@@ -35,43 +40,60 @@ public:
           report_{report},
           pair_{*local.selection.pair},
           manifest_{with_parameters(services, store, local.facts, config, *local.manifest)},
+          policy_{busy_policy(config, request.busy, request.inside_unit)},
           no_device_{local.facts.gpus.empty()},
           swaps_{!no_device_ && other_driver_loaded()},
           facts_{swaps_ ? after_unload(local.facts) : local.facts} {}
 
     Activation run() {
         activation_.pair = pair_;
+        plan_ = daemon_plan(services_, manifest_, local_.facts);
         if (is_in_force(services_, store_, config_, local_, manifest_)) {
+            tell_daemons_to_run();
             // A run that was cut off at its very end may have left this undone.
             note_good({});
+            start_stopped_daemons();
             activation_.state = observe(services_, store_, local_, config_);
             if (!runtime_state_tells(services_.root, local_, activation_.state)) tell_state(std::nullopt);
             return std::move(activation_);
         }
         look_before_loading();
-        if (swaps_) {
-            if (const auto in_use = what_holds_the_driver()) return put_off(*in_use);
+        BusyWait wait{services_, policy_, report_};
+        while (true) {
+            std::optional<Error> in_use = swaps_ ? what_holds_the_driver() : std::nullopt;
+            if (!in_use) in_use = change();
+            if (!in_use) return std::move(activation_);
+            const BusyStep next = wait.after(*in_use);
+            if (next == BusyStep::defer) return put_off(*in_use);
+            if (next == BusyStep::refuse) refuse(*in_use);
         }
+    }
+
+private:
+    /// The transaction. @return who came to use the loaded driver meanwhile; everything is as it was then
+    [[nodiscard]] std::optional<Error> change() {
         Journal journal{store_.root(), store_.journal_path(), Journal::Policy::best_effort};
         Outcome outcome;
+        tell_daemons_to_run();
         try {
             outcome = Transaction{steps()}.run(journal, make_journal_header(services_, local_, request_.verb, pair_),
                                                [&](const Step& step) { report_.note(step.name()); });
         } catch (const Error& refused) {
-            if (came_into_use(refused)) return put_off(refused);
+            forget_stopped_daemons(services_.root);
+            if (came_into_use(refused)) return refused;
             note_outcome(refused);
             throw;
         }
+        if (!outcome.failure || outcome.restored()) forget_stopped_daemons(services_.root);
         if (outcome.failure) {
-            if (outcome.restored() && came_into_use(*outcome.failure)) return put_off(*outcome.failure);
+            if (outcome.restored() && came_into_use(*outcome.failure)) return outcome.failure;
             note_outcome(*outcome.failure);
             outcome.throw_if_failed();
         }
         succeed(outcome);
-        return std::move(activation_);
+        return std::nullopt;
     }
 
-private:
     /// Before anything is touched. @throws Error as require_preflight
     void look_before_loading() {
         if (no_device_) return;
@@ -104,7 +126,7 @@ private:
 
     /// Who keeps the loaded driver, by name; nullopt when it can go. Nothing is touched.
     [[nodiscard]] std::optional<Error> what_holds_the_driver() {
-        daemons_ = running_units(services_.units, {kDriverDaemons.begin(), kDriverDaemons.end()});
+        daemons_ = daemons_to_stop(services_, policy_);
         try {
             unload_step()->prepare();
             return std::nullopt;
@@ -112,6 +134,12 @@ private:
             if (error.code() != Errc::module_busy) throw;
             return error;
         }
+    }
+
+    /// The caller wants it now or not at all.
+    [[noreturn]] void refuse(const Error& in_use) const {
+        throw Error{Errc::module_busy, fmt::format("{} cannot take over now: {}", pair_.path(), in_use.what())}
+            .with_remedy("end what is named and try again, or leave '--now' out: then it takes over at the next boot");
     }
 
     Activation put_off(const Error& in_use) {
@@ -128,18 +156,50 @@ private:
         return std::move(activation_);
     }
 
-    /// Daemons that run now, or that a run before this one had stopped.
+    /// Before they are started; where it cannot be told, the driver is in force all the same.
+    void tell_daemons_to_run() {
+        for (const std::string& problem : plan_.problems) report_.warn(problem);
+        try {
+            services_.root.remove(kDetachedFile);
+            tell_daemons(services_.root, plan_);
+            note_stopped_daemons(services_.root, daemons_to_start());
+        } catch (const Error& error) {
+            report_.warn(fmt::format("ignoring that the driver's daemons cannot be told to run: {}", error.what()));
+        }
+    }
+
+    /// A run that was cut off between the driver and its daemons left nothing else to do.
+    void start_stopped_daemons() {
+        if (!request_.daemons_were_stopped) return;
+        StartDaemons{services_.units, daemons_to_start(), jobs()}.apply();
+        forget_stopped_daemons(services_.root);
+    }
+
+    [[nodiscard]] Jobs jobs() const { return request_.inside_unit ? Jobs::queue : Jobs::wait; }
+
+    /// Daemons that are stopped for this, or that a run before this one had stopped, and those that are to run with the
+    /// new driver; in the order in which they are stopped.
     [[nodiscard]] std::vector<std::string> daemons_to_start() const {
-        if (!daemons_.empty() || !request_.daemons_were_stopped || !services_.units.reachable()) return daemons_;
-        return {"nvidia-persistenced.service"};
+        std::vector<std::string> units = daemons_;
+        if ((!swaps_ && !request_.daemons_were_stopped) || !services_.units.reachable()) return units;
+        const auto add = [&](const std::string& unit) {
+            if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
+        };
+        if (request_.daemons_were_stopped) {
+            for (const std::string& unit : stopped_daemons(services_.root)) add(unit);
+            add("nvidia-persistenced.service");
+        }
+        const std::vector<std::string> planned = plan_.units();
+        std::for_each(planned.rbegin(), planned.rend(), add);
+        std::erase_if(units, [&](const std::string& unit) { return !services_.units.active_state(unit); });
+        return units;
     }
 
     [[nodiscard]] std::vector<std::unique_ptr<Step>> steps() {
         const std::string generation = store_.generation_path(pair_);
-        const Jobs jobs = request_.inside_unit ? Jobs::queue : Jobs::wait;
         std::vector<std::unique_ptr<Step>> steps;
         if (swaps_) {
-            steps.push_back(std::make_unique<StopDaemons>(services_.units, services_.clock, daemons_, jobs));
+            steps.push_back(std::make_unique<StopDaemons>(services_.units, services_.clock, daemons_, jobs()));
             steps.push_back(unload_step());
         }
         if (!no_device_) {
@@ -155,7 +215,7 @@ private:
         steps.push_back(std::make_unique<VerifyDriver>(services_.read_facts, services_.nodes, services_.processes,
                                                        manifest_, generation, config_.nvidia_smi));
         const auto daemons = daemons_to_start();
-        if (!daemons.empty()) steps.push_back(std::make_unique<StartDaemons>(services_.units, daemons, jobs));
+        if (!daemons.empty()) steps.push_back(std::make_unique<StartDaemons>(services_.units, daemons, jobs()));
         return steps;
     }
 
@@ -168,7 +228,8 @@ private:
         try {
             write_runtime_state(services_, config_, local_, activation_.state, failure);
         } catch (const Error& error) {
-            report_.warn(fmt::format("ignoring that the state cannot be told: {}", error.what()));
+            report_.warn(fmt::format("going on, although the state could not be written below /run/overdrive: {}",
+                                     error.what()));
         }
     }
 
@@ -210,10 +271,12 @@ private:
     Report& report_;
     Pair pair_;
     DriverManifest manifest_;
+    BusyPolicy policy_;
     bool no_device_;
-    bool swaps_;       ///< another driver has to be taken out first
-    HostFacts facts_;  ///< as they will be when it is
-    std::vector<std::string> daemons_;
+    bool swaps_;                        ///< another driver has to be taken out first
+    HostFacts facts_;                   ///< as they will be when it is
+    std::vector<std::string> daemons_;  ///< that run now and have to stop first
+    DaemonPlan plan_;
     Activation activation_;
 };
 

@@ -9,6 +9,7 @@
 #include "verbs/desired_state.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preconditions.hpp"
+#include "verbs/runtime_files.hpp"
 
 namespace overdrive {
 
@@ -36,6 +37,8 @@ ExitCode detach(Services& services, Report& report) {
     Store store{services.root};
     const Lock lock = take_lock(services, store, "deactivate");
     services.exposure.remove();
+    services.root.make_directories(kRunDirectory);
+    services.root.write_file(kDetachedFile, "");  // from now on nobody repairs it; no state is told at each shutdown
     report.result({{"schema", 1}, {"result", "detached"}},
                   "the driver's libraries are detached; modules stay loaded\n");
     return ExitCode::ok;

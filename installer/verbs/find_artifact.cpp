@@ -97,8 +97,9 @@ const Error& most_telling(const std::vector<Error>& failures) {
     }
     const std::vector<std::string> names = nearest(misses.seen, wish, os_key);
     throw Error{Errc::no_artifact,
-                fmt::format("there is no driver {} for {} (kernel {}) in {}; {}", wish.text, os_key,
-                            facts.kernel_release, fmt::join(misses.without, ", "),
+                fmt::format("there is no driver {} for {}{} in {}; {}", wish.text, os_key,
+                            facts.kernel_release.empty() ? "" : fmt::format(" (kernel {})", facts.kernel_release),
+                            fmt::join(misses.without, ", "),
                             names.empty() ? std::string{"nothing near it is there either"}
                                           : fmt::format("the nearest are {}", fmt::join(names, ", ")))}
         .with_remedy(
@@ -117,7 +118,7 @@ FoundArtifact find_artifact(Services& services, const Config& config, const Host
                             Report& report, const BeforeAsking& before_asking) {
     const auto wish = config.wish();
     if (!wish) {
-        throw Error{Errc::config, "no driver is wished for"}.with_remedy(
+        throw Error{Errc::config, "nothing says which driver is wanted"}.with_remedy(
             "name one on the command line, or write driver = \"550.163.01-open\" into /etc/overdrive/config.toml");
     }
     if (config.sources.empty()) {

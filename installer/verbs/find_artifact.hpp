@@ -26,6 +26,7 @@ using BeforeAsking = std::function<void(const std::string& source)>;
 
 /// Asks the configured sources in order for the wished driver's artifact for this OS key. A version is asked for by its
 /// computed tag; a branch takes the newest of the branch among the source's tags.
+/// @param facts for the architecture and os-release ID; the kernel release, empty where it is not known, for messages
 /// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named;
 ///         unreachable, login_refused, tls_refused: none had it and at least one could not be asked; each failure is
 ///         named, the reason is the one that passes least by itself

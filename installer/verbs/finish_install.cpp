@@ -22,6 +22,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr const char* kDriverUnit = "nvidia.service";
+/// Starting it starts what it wants and what does not run: consumers that a driver that failed kept from starting.
+constexpr const char* kBootTarget = "multi-user.target";
 
 /// What happened, for the result.
 struct Ending {
@@ -82,14 +84,15 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"findings", has_state ? to_json(ending.activation->findings) : ordered_json::array()}};
 }
 
-Activation activate(Services& services, Store& store, const Config& config, const Installed& installed,
-                    std::string_view verb, Report& report) {
+Activation activate(const InstallOptions& options, Services& services, Store& store, const Config& config,
+                    const Installed& installed, Report& report) {
     std::vector<std::string> warnings;
     LocalState local = read_local_state(services, store, config, warnings);
     for (const std::string& warning : warnings) report.warn(warning);
     select(local, store, installed.pair);
-    return activate_selected(services, store, config, std::move(local),
-                             {.verb = verb, .daemons_were_stopped = installed.daemons_were_stopped}, report);
+    return activate_selected(
+        services, store, config, std::move(local),
+        {.verb = options.verb(), .daemons_were_stopped = installed.daemons_were_stopped, .busy = options.busy}, report);
 }
 
 /// Does what may as well be done by the next run, or warns that a signal kept it from being done.
@@ -103,10 +106,21 @@ void unless_stopped(Report& report, const std::function<void()>& body) {
     }
 }
 
-void start_units(const InstallOptions& options, Services& services, const Ending& ending, Report& report) {
+/// What notices an OS update works from now on, not only from the next boot.
+void start_noticing(Services& services) {
+    for (const std::string& unit : services.enabled_units) {
+        if (unit.starts_with("nvidia-stage") && services.units.active_state(unit) != "active")
+            services.units.queue_start(unit);
+    }
+}
+
+void start_units(const InstallOptions& options, Services& services, const Config& config, const Ending& ending,
+                 Report& report) {
     if (options.no_units || !services.units.reachable()) return;
+    start_noticing(services);
     if (ending.restart_queued) {
         services.units.queue_restart(kDriverUnit);
+        if (config.strict) services.units.queue_start(kBootTarget);
     } else if (ending.activation && services.units.active_state(kDriverUnit) != "active") {
         report.note("starting nvidia.service");
         services.units.start(kDriverUnit, std::chrono::seconds{120});
@@ -148,8 +162,13 @@ std::function<void(Record&)> installed_record(Services& services, const Config& 
 
 void publish_and_record(Services& services, Store& store, const Config& config, Installed& installed,
                         FillStaging::Means means, std::string_view verb, Report& report) {
+    publish_and_record(services, store, installed, std::move(means), verb,
+                       installed_record(services, config, installed, verb), report);
+}
+
+void publish_and_record(Services& services, Store& store, Installed& installed, FillStaging::Means means,
+                        std::string_view verb, const std::function<void(Record&)>& change, Report& report) {
     installed.record_before = store.load_usable_record();
-    const auto change = installed_record(services, config, installed, verb);
     if (!means.fill && installed.record_before) {
         Record record = *installed.record_before;
         change(record);
@@ -192,9 +211,9 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
         ending.restart_queued = installed.fetched;
     } else if (here && !options.no_activate) {
         try {
-            ending.activation = activate(services, store, config, installed, options.verb(), report);
+            ending.activation = activate(options, services, store, config, installed, report);
         } catch (const Error& error) {
-            if (speaks_against_driver(error)) want_again(store, installed.record_before);
+            if (speaks_against_driver(error) || is_not_now(error)) want_again(store, installed.record_before);
             throw;
         }
         if (ending.activation->failure) want_again(store, installed.record_before);
@@ -205,7 +224,7 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     });
     // What systemd starts takes the lock itself.
     { const Lock given_up = std::move(lock); }
-    unless_stopped(report, [&] { start_units(options, services, ending, report); });
+    unless_stopped(report, [&] { start_units(options, services, config, ending, report); });
     if (ending.activation) throw_if_returned(*ending.activation);
     const bool at_reboot = (ending.activation && ending.activation->result == Activation::Result::at_reboot) ||
                            (!ending.activation && !ending.restart_queued && installed.fetched);

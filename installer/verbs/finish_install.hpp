@@ -37,6 +37,10 @@ void require_fit(const DriverManifest& manifest, const HostFacts& facts, const s
 void publish_and_record(Services& services, Store& store, const Config& config, Installed& installed,
                         FillStaging::Means means, std::string_view verb, Report& report);
 
+/// The same with another change of the record, which is made once the generation is published.
+void publish_and_record(Services& services, Store& store, Installed& installed, FillStaging::Means means,
+                        std::string_view verb, const std::function<void(Record&)>& change, Report& report);
+
 /// What follows the commit point: the program, the units, the activation, nvidia.service. Each is idempotent.
 /// @param bring_program brings a newer program when the driver is in force; may be empty
 /// @param lock given up before systemd is asked to start what takes it

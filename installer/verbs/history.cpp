@@ -49,7 +49,7 @@ std::chrono::seconds read_moment(const std::string& text, std::chrono::seconds n
         const char* const end = strptime(text.c_str(), format, &parts);
         if (end != nullptr && *end == '\0') return std::chrono::seconds{timegm(&parts)};
     }
-    throw Error{Errc::usage, fmt::format("'{}' is no moment", text)}.with_remedy(
+    throw Error{Errc::usage, fmt::format("'{}' is no time", text)}.with_remedy(
         "write a time in UTC like '2026-11-21 09:12', or how long ago like '12h' or '7d'");
 }
 

@@ -4,9 +4,9 @@
 
 #include "store/fetch.hpp"
 #include "store/install_root.hpp"
-#include "store/tree_check.hpp"
 #include "store/verify_generation.hpp"
 #include "verbs/boot_jitter.hpp"
+#include "verbs/bring_artifact.hpp"
 #include "verbs/find_artifact.hpp"
 #include "verbs/finish_install.hpp"
 #include "verbs/install_from_image.hpp"
@@ -103,51 +103,6 @@ void compare_builds(const GenerationInfo& there, const FoundArtifact& found, Rep
                             there.manifest_digest->text()));
 }
 
-/// The policy for an artifact, and what the signatures of its image say; both asked before anything of it is pulled.
-struct Trusting {
-    PlaceTrust place;
-    ImageAnswer image;
-};
-
-/// @throws Error older_artifact, unreachable
-Trusting ask_trust(const InstallOptions& options, const Services& services, const Store& store, const Config& config,
-                   FoundArtifact& found) {
-    Trusting trusting{.place = trust_for(services, config, options.overrides, place_of(found)), .image = {}};
-    trusting.image = ask_source(trusting.place, found);
-    if (!options.allow_older) require_not_older(known_serials(store), claim_of(found), trusting.image);
-    return trusting;
-}
-
-/// Fetches an artifact into a staging tree, after its driver.json was found to fit and to be trusted.
-FillStaging::Fill fetching(Services& services, Store& store, const Trusting& trusting, FoundArtifact& found,
-                           const HostFacts& facts, Installed& installed, Report& report) {
-    return [&](const Staging& staging) {
-        const auto check = [&](const DriverManifest& manifest, const std::string& json,
-                               const std::optional<std::string>& signature) {
-            require_fit(manifest, facts, found.pair.os_key);
-            if (manifest.driver != found.pair.driver) {
-                throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
-                                                            manifest.driver.text(), found.pair.driver.text())};
-            }
-            if (trusting.image.vouching) {
-                installed.vouching = trusting.image.vouching;
-                report.note(to_text(*installed.vouching));
-            } else {
-                const TrustResult trust =
-                    check_trust(trusting.place.policy, trusting.place.keys, json, signature, trusting.image.why_not);
-                installed.vouching = trust.vouching;
-                report.note(trust.reason);
-            }
-            check_module_files(services.modules, staging.path(), manifest);
-        };
-        const FetchResult fetched =
-            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check);
-        installed.bytes_downloaded = fetched.bytes_downloaded;
-        installed.reused_user_space = fetched.reused_user_space;
-        return describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall());
-    };
-}
-
 ExitCode install_from_sources(const InstallOptions& options, Services& services, const Config& config, Report& report) {
     const HostFacts facts = services.read_facts();
     const std::string key = os_key(profile_for(facts.os_release.id()), facts.os_release, facts.kernel_release);
@@ -178,8 +133,9 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     FillStaging::Means means;
     Trusting trusting;
     if (fetch) {
-        trusting = ask_trust(options, services, store, config, found);
-        means.fill = fetching(services, store, trusting, found, facts, installed, report);
+        trusting = ask_trust(options.overrides, options.allow_older, services, store, config, found);
+        const auto fits = [&](const DriverManifest& manifest) { require_fit(manifest, facts, found.pair.os_key); };
+        means.fill = fetching(services, store, trusting, found, fits, installed, report);
         means.look = [&] { require_room_for(found.artifact, store); };
     }
     offering_prune(services, store,

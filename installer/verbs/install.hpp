@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/busy_policy.hpp"
 #include "model/exit_code.hpp"
 #include "verbs/desired_state.hpp"
 #include "verbs/report.hpp"
@@ -15,6 +16,7 @@ namespace overdrive {
 struct InstallOptions {
     Overrides overrides;
     bool dry_run = false;
+    BusyRequest busy{};        ///< what to do about a loaded driver that somebody uses
     bool no_activate = false;  ///< publish and record only
     bool no_units = false;     ///< leave systemd alone
     bool verify = false;       ///< hash the installed files too, and fetch them again when one differs

@@ -73,7 +73,9 @@ ExitCode tell_plan(const DriverManifest& manifest, bool installed, Report& repor
 std::string program_on_host(Services& services, Report& report) {
     auto program = copy_own_program(services, report);
     if (!program) {
-        throw Error{Errc::incomplete_artifact, "this image's program is no bundle, so it cannot be copied to the host"};
+        throw Error{Errc::incomplete_artifact,
+                    "the program in this image is a development build, which does not run on a host"}
+            .with_remedy("make the image with the program that 'ci/bundle' makes");
     }
     return std::move(*program);
 }
@@ -94,6 +96,8 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
         unit.arguments.emplace_back(option);
         unit.arguments.push_back(value);
     };
+    if (options.busy.now) unit.arguments.emplace_back("--now");
+    if (options.busy.when_busy) add("--when-busy", std::string{to_string(*options.busy.when_busy)});
     if (options.overrides.exposure) add("--exposure", *options.overrides.exposure);
     if (vouching) add("--vouched", std::string{to_string(vouching->kind)});
     for (const std::string& key : vouching ? vouching->keys : std::vector<std::string>{}) add("--signed-by", key);
@@ -102,8 +106,8 @@ ExitCode run_on_host(const InstallOptions& options, Services& services, const st
     relay.pass_on(report);
     relay.finish(report);  // throws the failure that the host told
     if (ended.exit_code != 0 && ended.exit_code != static_cast<int>(ExitCode::at_reboot)) {
-        throw Error{Errc::service_manager,
-                    fmt::format("{} ended with {} ({})", unit.name, ended.exit_code, ended.result)}
+        throw Error{Errc::service_manager, fmt::format("unit {} on the host ended with exit code {} ({})", unit.name,
+                                                       ended.exit_code, ended.result)}
             .with_remedy(fmt::format("'journalctl -u {}' on the host says why", unit.name));
     }
     return static_cast<ExitCode>(ended.exit_code);

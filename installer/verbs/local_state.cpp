@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "verbs/daemons.hpp"
 #include "verbs/runtime_files.hpp"
 #include "verbs/told_state.hpp"
 
@@ -159,6 +160,8 @@ DriverState observe(Services& services, const Store& store, const LocalState& lo
                                                 store.generation_path(manifest.pair()), config.exposure, {});
         seen.exposure_healthy = services.exposure.inspect(plan) == Exposure::State::healthy;
         seen.missing_nodes = services.nodes.missing(manifest.device_nodes);
+        const DaemonPlan daemons = daemon_plan(services, manifest, local.facts);
+        if (!daemons.problems.empty()) seen.daemon_problem = daemons.problems.front();
     }
     return judge(seen);
 }

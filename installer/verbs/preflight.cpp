@@ -34,12 +34,15 @@ std::vector<std::string> installed_versions(const LocalState& local) {
 /// What the overlay's own rules say: the plan, and what is on the host.
 void judge_exposure(Services& services, const Store& store, const LocalState& local, const Config& config,
                     const DriverManifest& manifest, std::vector<Finding>& findings) {
+    const bool is_said =
+        std::any_of(findings.begin(), findings.end(), [](const Finding& finding) { return finding.code == "noexec"; });
+    if (is_said) return;  // the overlay's rules would say it again
     try {
         const ExposurePlan plan = exposure_plan(services, store, local.facts, config, manifest);
         if (services.exposure.inspect(plan) != Exposure::State::healthy) services.exposure.check(plan);
     } catch (const Error& error) {
         if (error.code() != Errc::exposure) return;  // what cannot be looked at shows when it is done
-        findings.push_back({"overlay-impossible", manifest.pair().path(), error.what(), error.remedy()});
+        findings.push_back(Finding{"overlay-impossible", manifest.pair().path(), error.what(), error.remedy()});
     }
 }
 

@@ -36,6 +36,17 @@ bool fits(const Pair& pair, const std::vector<GenerationInfo>& generations, cons
     });
 }
 
+/// Whether the OS release of a staged pair is still pending. Where that cannot be told it may be.
+bool may_come(const Services& services, const Staged& staged) {
+    if (!services.find_pending_os) return true;
+    try {
+        const auto pending = services.find_pending_os();
+        return pending && (pending->os_key.empty() || pending->os_key == staged.pair.os_key);
+    } catch (const Error&) {  // nothing is removed because somebody does not answer
+        return true;
+    }
+}
+
 std::set<std::string> kernels_of(const Root& root) {
     std::set<std::string> out;
     for (const char* directory : {"/usr/lib/modules", "/lib/modules"}) {
@@ -90,11 +101,12 @@ ExitCode tell(const PruneOptions& options, const PrunePlan& plan, Report& report
 }
 
 /// Whatever the record counts on exists: what goes is forgotten first.
-void forget_as_good(Store& store, Record& record, const std::vector<Pair>& gone) {
-    const auto forgotten = std::erase_if(record.last_good, [&](const auto& entry) {
-        return std::find(gone.begin(), gone.end(), entry.second) != gone.end();
-    });
-    if (forgotten > 0) store.save_record(record);
+void forget(Store& store, Record& record, const std::vector<Pair>& gone) {
+    const Record before = record;
+    const auto goes = [&](const Pair& pair) { return std::find(gone.begin(), gone.end(), pair) != gone.end(); };
+    std::erase_if(record.last_good, [&](const auto& entry) { return goes(entry.second); });
+    if (record.staged && goes(record.staged->pair)) record.staged.reset();
+    if (record != before) store.save_record(record);
 }
 
 }  // namespace
@@ -107,7 +119,8 @@ std::vector<Pair> PrunePlan::pairs(bool removed) const {
     return out;
 }
 
-PrunePlan make_prune_plan(const Store& store, const Record& record, const HostFacts& facts, std::size_t keep) {
+PrunePlan make_prune_plan(const Services& services, const Store& store, const Record& record, const HostFacts& facts,
+                          std::size_t keep) {
     const std::vector<GenerationInfo> generations = store.list_generations();
     PruneFacts known{.generations = {},
                      .current = store.read_current(),
@@ -115,6 +128,9 @@ PrunePlan make_prune_plan(const Store& store, const Record& record, const HostFa
                      .desired = record.desired,
                      .pending = record.pending,
                      .last_good = record.last_good,
+                     .staged = {},
+                     .staged_for = {},
+                     .staged_is_awaited = false,
                      .rolled_back = {},
                      .exposed = exposed(store, generations, facts),
                      .running_kernel = facts.kernel_release,
@@ -123,6 +139,11 @@ PrunePlan make_prune_plan(const Store& store, const Record& record, const HostFa
         previous_driver(record, known.current, [&](const Pair& pair) { return fits(pair, generations, facts); });
     for (const GenerationInfo& generation : generations)
         known.generations.push_back({generation.pair, generation.installed_at});
+    if (record.staged) {
+        known.staged = record.staged->pair;
+        known.staged_for = record.staged->os;
+        known.staged_is_awaited = fits(record.staged->pair, generations, facts) || may_come(services, *record.staged);
+    }
     if (record.rolled_back) known.rolled_back = {record.rolled_back->from, record.rolled_back->to};
     PrunePlan plan{.decisions = plan_prune(known, keep), .frees = {}};
     plan.frees = freed_by_removing(store, plan.pairs(true), plan.pairs(false));
@@ -133,25 +154,27 @@ ExitCode run_prune(const PruneOptions& options, Services& services, Report& repo
     Store store{services.root};
     const HostFacts facts = services.read_facts();
     if (options.dry_run) {
-        return tell(options, make_prune_plan(store, readable_record(store), facts, options.keep), report);
+        return tell(options, make_prune_plan(services, store, readable_record(store), facts, options.keep), report);
     }
     require_root(services, "prune");
     const Lock lock = take_lock(services, store, "prune");
     static_cast<void>(readable_record(store));  // refuses while recovery has not set a damaged one aside
     recover_store(services, store, facts, report);
     Record record = readable_record(store);
-    const PrunePlan plan = make_prune_plan(store, record, facts, options.keep);
-    const std::vector<Pair> gone = plan.pairs(true);
-    forget_as_good(store, record, gone);
-    for (const Pair& pair : gone) {
+    const PrunePlan plan = make_prune_plan(services, store, record, facts, options.keep);
+    const Record was = record;
+    forget(store, record, plan.pairs(true));
+    for (const PruneDecision& decision : plan.decisions) {
+        if (!decision.remove) continue;
         stop_if_interrupted();
-        report.note(fmt::format("removing {}", pair.path()));
-        store.remove_generation(pair);
+        report.note(fmt::format("removing {}", decision.pair.path()));
+        store.remove_generation(decision.pair);
+        const bool was_staged = was.staged && was.staged->pair == decision.pair;
         record.add_event({.at = services.clock.wall(),
                           .verb = "prune",
-                          .pair = pair,
+                          .pair = decision.pair,
                           .outcome = "removed",
-                          .detail = fmt::format("the newest {} were kept", options.keep)});
+                          .detail = was_staged ? decision.why : fmt::format("the newest {} were kept", options.keep)});
         store.save_record(record);
     }
     return tell(options, plan, report);

@@ -31,8 +31,8 @@ struct PrunePlan {
     [[nodiscard]] std::vector<Pair> pairs(bool removed) const;
 };
 
-/// @param record what counts as wanted, pending and good
-[[nodiscard]] PrunePlan make_prune_plan(const Store& store, const Record& record, const HostFacts& facts,
-                                        std::size_t keep);
+/// @param record what counts as wanted, pending, staged and good
+[[nodiscard]] PrunePlan make_prune_plan(const Services& services, const Store& store, const Record& record,
+                                        const HostFacts& facts, std::size_t keep);
 
 }  // namespace overdrive

@@ -17,13 +17,13 @@ struct VerbReasons {
 };
 
 const std::vector<VerbReasons>& verb_reasons() {
-    static const std::vector<Errc> kActivation{Errc::config,       Errc::bad_os_release,      Errc::not_root,
-                                               Errc::busy,         Errc::no_artifact,         Errc::bad_record,
-                                               Errc::module_load,  Errc::incomplete_artifact, Errc::exposure,
-                                               Errc::device_nodes, Errc::verify_failed,       Errc::io,
-                                               Errc::no_space,     Errc::read_only,           Errc::unsupported,
-                                               Errc::not_restored, Errc::digest_mismatch,     Errc::bad_manifest,
-                                               Errc::interrupted,  Errc::preflight,           Errc::foreign_driver};
+    static const std::vector<Errc> kActivation{
+        Errc::config,          Errc::bad_os_release, Errc::not_root,      Errc::busy,
+        Errc::no_artifact,     Errc::bad_record,     Errc::module_load,   Errc::incomplete_artifact,
+        Errc::exposure,        Errc::device_nodes,   Errc::verify_failed, Errc::io,
+        Errc::no_space,        Errc::read_only,      Errc::unsupported,   Errc::not_restored,
+        Errc::digest_mismatch, Errc::bad_manifest,   Errc::interrupted,   Errc::preflight,
+        Errc::foreign_driver,  Errc::module_busy};
     static const std::vector<VerbReasons> kTable = [] {
         std::vector<Errc> fetching = kActivation;
         for (const Errc reason :
@@ -31,6 +31,13 @@ const std::vector<VerbReasons>& verb_reasons() {
               Errc::bad_reference, Errc::truncated, Errc::bad_archive, Errc::service_manager}) {
             fetching.push_back(reason);
         }
+        const std::vector<Errc> staging{
+            Errc::config,          Errc::bad_os_release,      Errc::not_root,     Errc::busy,
+            Errc::no_artifact,     Errc::bad_record,          Errc::untrusted,    Errc::older_artifact,
+            Errc::unreachable,     Errc::login_refused,       Errc::tls_refused,  Errc::bad_reference,
+            Errc::bad_manifest,    Errc::digest_mismatch,     Errc::truncated,    Errc::bad_archive,
+            Errc::service_manager, Errc::incomplete_artifact, Errc::io,           Errc::no_space,
+            Errc::read_only,       Errc::unsupported,         Errc::not_restored, Errc::interrupted};
         return std::vector<VerbReasons>{
             {"install", fetching},
             {"update", fetching},
@@ -50,7 +57,14 @@ const std::vector<VerbReasons>& verb_reasons() {
             {"preflight",
              {Errc::answer_is_no, Errc::config, Errc::no_artifact, Errc::bad_os_release, Errc::bad_manifest, Errc::io,
               Errc::unsupported}},
+            {"stage", staging},
+            {"gate",
+             {Errc::answer_is_no, Errc::not_root, Errc::service_manager, Errc::bad_os_release, Errc::io,
+              Errc::unsupported, Errc::interrupted}},
             {"status", {Errc::bad_os_release, Errc::io, Errc::unsupported}},
+            {"doctor",
+             {Errc::answer_is_no, Errc::bad_os_release, Errc::io, Errc::no_space, Errc::read_only, Errc::unsupported,
+              Errc::interrupted}},
             {"list", {Errc::io, Errc::unsupported}},
             {"verify", {Errc::answer_is_no, Errc::io, Errc::unsupported, Errc::interrupted}},
             {"prune",

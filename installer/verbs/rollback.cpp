@@ -139,12 +139,12 @@ ExitCode run_rollback(const RollbackOptions& options, Services& services, Report
     local.record = store.load_record();
     select(local, store, to);
     try {
-        const Activation activation =
-            activate_selected(services, store, config, std::move(local), {.verb = "rollback"}, report);
+        const Activation activation = activate_selected(services, store, config, std::move(local),
+                                                        {.verb = "rollback", .busy = options.busy}, report);
         throw_if_returned(activation);
         return tell(from, activation, report);
     } catch (const Error& error) {
-        if (speaks_against_driver(error)) want_again(store, before);
+        if (speaks_against_driver(error) || is_not_now(error)) want_again(store, before);
         throw;
     }
 }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "model/busy_policy.hpp"
 #include "model/exit_code.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
@@ -12,6 +13,7 @@ namespace overdrive {
 struct RollbackOptions {
     std::optional<std::string> to;  ///< a generation as `list` prints it, or a driver; default: the one before
     bool dry_run = false;
+    BusyRequest busy{};  ///< what to do about a loaded driver that somebody uses
 };
 
 /// Returns to an earlier generation that fits this kernel, after every byte of it was checked, and puts it in force. It

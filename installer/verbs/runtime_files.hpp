@@ -7,6 +7,12 @@ inline constexpr const char* kRunDirectory = "/run/overdrive";
 inline constexpr const char* kStatusFile = "/run/overdrive/status.json";
 inline constexpr const char* kToldFile = "/run/overdrive/told.json";  ///< status.json as the listeners were told it
 inline constexpr const char* kDevicePresentFile = "/run/overdrive/device-present";  ///< a GPU's driver is loaded
-inline constexpr const char* kReadyFile = "/run/overdrive/ready";  ///< a driver works, or none is needed
+/// nvidia.service was stopped and took the libraries away: what is missing is meant to be missing.
+inline constexpr const char* kDetachedFile = "/run/overdrive/detached";
+inline constexpr const char* kReadyFile = "/run/overdrive/ready";           ///< a driver works, or none is needed
+inline constexpr const char* kStagingFile = "/run/overdrive/staging.json";  ///< why the last staging failed
+inline constexpr const char* kGateFile = "/run/overdrive/gate.json";        ///< since when a reboot is not safe
+/// The operator allows reboots without the driver: an empty file, or how long.
+inline constexpr const char* kGateAllowFile = "/run/overdrive/reboot-allowed";
 
 }  // namespace overdrive

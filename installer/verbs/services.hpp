@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config.hpp"
+#include "model/fabric_facts.hpp"
 #include "model/host_facts.hpp"
 #include "model/kernel_policy.hpp"
 #include "model/pending_os.hpp"
@@ -80,6 +81,13 @@ struct Services {
     std::function<PreflightFacts(const PreflightRequest& request)> read_preflight_facts = {};
     /// Returns when something below /run/overdrive has changed since the last call, at the latest after `most`.
     std::function<void(std::chrono::milliseconds most)> wait_for_change = {};
+    /// What asks for more daemons than nvidia-persistenced; empty = nothing does.
+    std::function<FabricFacts()> read_fabric_facts = {};
+    /// Returns when whoever updates the OS tells that an update waits for a reboot, at the latest after `most`. What is
+    /// told after the first call is not missed. Empty where nobody tells.
+    std::function<void(std::chrono::milliseconds most)> await_os_signal = {};
+    /// What the kernel said of the driver in this boot, oldest first, the last lines; empty where it cannot be read.
+    std::function<std::vector<std::string>()> read_kernel_log = {};
 };
 
 }  // namespace overdrive

@@ -12,7 +12,8 @@ namespace {
 /// nullopt when it would free nothing, or when that cannot be told.
 std::optional<FreedSpace> prunable(const Services& services, const Store& store) {
     try {
-        const PrunePlan plan = make_prune_plan(store, store.load_record().value_or(Record{}), services.read_facts(), 1);
+        const PrunePlan plan =
+            make_prune_plan(services, store, store.load_record().value_or(Record{}), services.read_facts(), 1);
         if (plan.frees.bytes > 0) return plan.frees;
     } catch (const Error&) {  // the failure that is being told is the one that counts
         return std::nullopt;

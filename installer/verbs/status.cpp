@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include "support/interruption.hpp"
+#include "verbs/daemons.hpp"
+#include "verbs/foreign_units.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/sizes.hpp"
 #include "verbs/trust_check.hpp"
@@ -15,8 +17,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr const char* kPersistenced = "nvidia-persistenced.service";
-
 /// Everything the screen shows, gathered before anything is printed.
 struct Screen {
     LocalState local;
@@ -25,7 +25,10 @@ struct Screen {
     std::string os_key;
     std::string exposure;
     std::vector<std::string> missing_nodes;
-    std::optional<std::string> persistenced;
+    /// Each daemon that is to run and its unit's state; nullopt where systemd does not know it.
+    std::vector<std::pair<std::string, std::optional<std::string>>> daemons;
+    std::vector<std::string> daemon_problems;
+    std::vector<ForeignUnit> foreign;  ///< units of others that we put aside
     std::vector<std::string> warnings;
 };
 
@@ -64,7 +67,14 @@ Screen gather(const StatusOptions& options, Services& services) {
     } else {
         screen.exposure = "absent";
     }
-    if (services.units.reachable()) screen.persistenced = services.units.active_state(kPersistenced);
+    screen.foreign = present_foreign_units(services.root, screen.local.record.value_or(Record{}));
+    DaemonPlan daemons;
+    if (screen.local.manifest) daemons = daemon_plan(services, *screen.local.manifest, facts);
+    const bool reachable = services.units.reachable();
+    for (const PlannedDaemon& daemon : daemons.daemons) {
+        screen.daemons.emplace_back(daemon.name, reachable ? services.units.active_state(daemon.unit) : std::nullopt);
+    }
+    screen.daemon_problems = std::move(daemons.problems);
     return screen;
 }
 
@@ -87,6 +97,12 @@ std::optional<Vouching> vouching_of(const Screen& screen) {
         if (generation.pair == screen.local.selection.pair) return generation.vouching;
     }
     return std::nullopt;
+}
+
+ordered_json daemons_json(const Screen& screen) {
+    ordered_json daemons = ordered_json::object();
+    for (const auto& [name, state] : screen.daemons) daemons[name] = nullable(state);
+    return daemons;
 }
 
 ordered_json attempts_json(const Record& record) {
@@ -138,7 +154,9 @@ ordered_json to_json(const Screen& screen) {
         {"exposure", screen.exposure},
         {"firmware_path", facts.firmware_path},
         {"missing_nodes", screen.missing_nodes},
-        {"daemons", {{"nvidia-persistenced", nullable(screen.persistenced)}}},
+        {"daemons", daemons_json(screen)},
+        {"daemon_problems", screen.daemon_problems},
+        {"foreign_units", foreign_units_json(screen.foreign)},
         {"warnings", screen.warnings}};
 }
 
@@ -192,7 +210,9 @@ std::string to_text(const Screen& screen) {
     row("firmware", facts.firmware_path.empty() ? std::string{"-"} : facts.firmware_path);
     row("nodes", screen.missing_nodes.empty() ? std::string{screen.local.manifest ? "complete" : "-"}
                                               : fmt::format("missing: {}", fmt::join(screen.missing_nodes, ", ")));
-    row("persistenced", screen.persistenced.value_or("unknown"));
+    for (const auto& [name, state] : screen.daemons) row(name.substr(name.find('-') + 1), state.value_or("unknown"));
+    for (const std::string& problem : screen.daemon_problems) row("daemon", problem);
+    for (const ForeignUnit& foreign : screen.foreign) row("not ours", to_text(foreign));
     for (const std::string& warning : screen.warnings) row("warning", warning);
     return text;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "store/store.hpp"
 #include "verbs/desired_state.hpp"
@@ -25,11 +26,14 @@ std::vector<Event> read_history(const Root& root) {
     }
 }
 
-/// The events of `now` that come after the last one of `before`.
-std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now) {
-    if (before.empty()) return now;
-    const auto last = std::find(now.rbegin(), now.rend(), before.back());
-    return {last.base(), now.end()};
+/// The events of `now` that come after the last one of `before` and are of this verb, or of the recovery that it began
+/// with: another run may have ended while this one waited for the lock.
+std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now, std::string_view verb) {
+    const auto last = before.empty() ? now.rend() : std::find(now.rbegin(), now.rend(), before.back());
+    std::vector<Event> events;
+    std::copy_if(last.base(), now.end(), std::back_inserter(events),
+                 [&](const Event& event) { return event.verb == verb || event.verb == "recover"; });
+    return events;
 }
 
 /// One run and what was known before it.
@@ -43,7 +47,7 @@ public:
     /// @param failure what ended the verb; nullptr when it did its work
     void tell(const Error* failure) noexcept {
         telling_.failure = failure;
-        ignoring("the state", [&] { look(); });
+        ignoring("the listeners", [&] { look(); });
         ignoring("the journal", [&] { tell_journal(services_, telling_); });
         ignoring("metrics and hooks", [&] { tell_by_configuration(); });
     }
@@ -51,16 +55,22 @@ public:
 private:
     void look() {
         telling_.took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.steady() - begun_);
-        telling_.events = added(history_, read_history(services_.root));
+        telling_.events = added(history_, read_history(services_.root), telling_.verb);
         telling_.state = read_told_state(services_.root, kStatusFile);
         telling_.before = read_told_state(services_.root, kToldFile);
-        // First of all: a hook that runs this program must not be told the same change again.
-        if (telling_.is_change()) services_.root.write_file(kToldFile, telling_.state->to_json());
+        if (!telling_.is_change()) return;
+        try {
+            // First of all: a hook that runs this program must not be told the same change again, and again.
+            services_.root.write_file(kToldFile, telling_.state->to_json());
+        } catch (const Error&) {
+            telling_.state.reset();
+            throw;
+        }
     }
 
     void tell_by_configuration() {
         const Config config = load_config(services_.root, {}, Strictness::boot);
-        ignoring("metrics", [&] { tell_metrics(services_, config, telling_); });
+        ignoring("the metrics file", [&] { tell_metrics(services_, config, telling_); });
         tell_hooks(services_, config, telling_, report_);
     }
 
@@ -69,7 +79,7 @@ private:
         try {
             std::forward<Body>(body)();
         } catch (const std::exception& error) {
-            report_.warn(fmt::format("ignoring that {} could not be told: {}", listener, error.what()));
+            report_.warn(fmt::format("{} could not be told what this run did: {}", listener, error.what()));
         }
     }
 

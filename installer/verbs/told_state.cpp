@@ -42,7 +42,8 @@ std::string ToldState::generation() const {
 std::string ToldState::text() const { return why.empty() ? state : fmt::format("{}: {}", state, why); }
 
 bool ToldState::usable() const {
-    return state != to_string(StateWord::degraded) || because == to_string(DegradedBecause::returned);
+    return state != to_string(StateWord::degraded) || because == to_string(DegradedBecause::returned) ||
+           because == to_string(DegradedBecause::daemons);
 }
 
 bool ToldState::is_change_of(const ToldState& before) const {

@@ -13,6 +13,7 @@
 #include "support/sha256.hpp"
 #include "verbs/deactivate.hpp"
 #include "verbs/desired_state.hpp"
+#include "verbs/foreign_units.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/preconditions.hpp"
 #include "verbs/recovery.hpp"
@@ -23,11 +24,18 @@ namespace overdrive {
 namespace {
 
 constexpr std::size_t kMostUnitBytes = 1U << 20U;
+/// Not enabled, but they may run: one starts the other, and a timer the first.
+constexpr std::array kStartedByOthers{"nvidia-stage.service", "nvidia-gate.service"};
 constexpr std::array kUserPrograms{"/usr/sbin/userdel", "/sbin/userdel", "/usr/bin/userdel"};
 
 /// Whether a file is what we wrote: as the record has it, or as we would write it now (a run may have been cut off
 /// between the two).
 bool is_as_written(const Root& root, const OwnedPath& owned, const std::vector<HostFile>& files) {
+    const auto status = root.link_status(owned.path);
+    if (!status) return true;
+    if (owned.kind == "link")
+        return S_ISLNK(status->st_mode) && sha256_hex(root.read_link(owned.path).value_or("")) == owned.sha256;
+    if (!S_ISREG(status->st_mode)) return false;
     const auto content = root.read_file(owned.path, kMostUnitBytes);
     if (!content || sha256_hex(*content) == owned.sha256) return true;
     return std::any_of(files.begin(), files.end(),
@@ -57,7 +65,9 @@ std::vector<std::string> remove_owned(Services& services, const Record& record, 
             remove_user(services, owned->path, report);
         } else if (owned->kind == "directory") {
             if (services.root.list(owned->path).empty()) services.root.remove(owned->path);
-        } else if (owned->kind == "file" && !is_as_written(services.root, *owned, files)) {
+        } else if (is_put_back(services.root, record, owned->path)) {
+            // A run that was cut off here had restored what somebody else had written.
+        } else if (!is_as_written(services.root, *owned, files)) {
             kept.push_back(owned->path);
         } else {
             services.root.remove(owned->path);
@@ -69,8 +79,11 @@ std::vector<std::string> remove_owned(Services& services, const Record& record, 
 void stop_units(Services& services) {
     if (!services.units.reachable()) return;
     services.units.disable(services.enabled_units);
-    for (const std::string& unit : services.enabled_units) {
-        if (services.units.active_state(unit) == "active") services.units.stop(unit, std::chrono::seconds{60});
+    std::vector<std::string> started = services.enabled_units;
+    started.insert(started.end(), kStartedByOthers.begin(), kStartedByOthers.end());
+    for (const std::string& unit : started) {
+        const auto state = services.units.active_state(unit);
+        if (state == "active" || state == "activating") services.units.stop(unit, std::chrono::seconds{60});
     }
 }
 
@@ -99,6 +112,7 @@ void remove_store(Store& store, Record record, Report& report) {
     record.wanted.reset();
     record.desired.reset();
     record.pending.reset();
+    record.staged.reset();
     record.rolled_back.reset();
     record.last_good.clear();
     if (record != before) store.save_record(record);
@@ -118,6 +132,9 @@ ExitCode tell_plan(Services& services, const Store& store, const Record& record,
         text += fmt::format("remove the {} {}\n", owned.kind, owned.path);
     }
     nlohmann::ordered_json generations = nlohmann::ordered_json::array();
+    for (const ForeignUnit& foreign : record.foreign) {
+        if (foreign.action == ForeignUnit::Action::aside) text += fmt::format("put {} back\n", foreign.path);
+    }
     for (const GenerationInfo& generation : store.list_generations()) {
         generations.push_back(generation.pair.path());
         text += fmt::format("remove the driver {}\n", generation.pair.path());
@@ -145,6 +162,7 @@ ExitCode run_uninstall(const UninstallOptions& options, Services& services, Repo
         record = store.load_usable_record().value_or(Record{});
         stop_units(services);
         kept = remove_owned(services, record, files, report);
+        for (std::string& path : restore_foreign_units(services.root, record)) kept.push_back(std::move(path));
         if (services.units.reachable()) services.units.daemon_reload();
         remove_store(store, record, report);
         services.root.remove_tree(kRunDirectory);

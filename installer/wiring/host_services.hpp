@@ -4,6 +4,7 @@
 
 #include "devices/host_device_nodes.hpp"
 #include "devices/proc_device_holders.hpp"
+#include "os/update_engine.hpp"
 #include "overlay/libmount_exposure.hpp"
 #include "ports/module_loader.hpp"
 #include "ports/progress.hpp"
@@ -42,6 +43,7 @@ private:
     JournalSender journal_;
     DirectoryWatch changes_;
     Clock& clock_;
+    UpdateEngine update_engine_;            ///< for the wait: connects when first used
     std::optional<Registries> registries_;  ///< made when a source is really opened
     Services services_;
 };

@@ -219,8 +219,12 @@ public:
                 return true;
             });
         }
+        std::vector<KernelUse> find_in_kernel() override { return in_kernel; }
+        std::vector<LibraryUser> find_library_users() override { return library_users; }
         FakeHost& host;
         std::vector<std::pair<DeviceHolder, std::string>> held;
+        std::vector<KernelUse> in_kernel;
+        std::vector<LibraryUser> library_users;
         std::map<std::string, std::string> daemons;  ///< unit -> module whose device it holds while it is active
     } holders{*this};
 
@@ -250,6 +254,7 @@ public:
         }
         void stop(const std::string& unit, std::chrono::milliseconds /*timeout*/) override {
             step("stop " + unit);
+            if (on_stop) on_stop();
             become_inactive(unit);
         }
         void queue_restart(const std::string& unit) override { host.timeline.push_back("queue restart " + unit); }
@@ -299,6 +304,7 @@ public:
         std::optional<TransientUnit> transient;
         TransientResult transient_result;
         std::function<void(const TransientUnit&)> on_transient;
+        std::function<void()> on_stop;  ///< before the unit has stopped
     } units{*this};
 
     struct Time final : Clock {

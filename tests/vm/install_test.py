@@ -113,14 +113,34 @@ class InstallTest(NodeTestCase):
         self.assertEqual(self.node.check(f"ls {STATE}/staging"), "")
         self.assert_in_force(self.older, kubelet=False)
 
+    def journal(self, *matches: str) -> list[dict[str, str]]:
+        """The entries of this boot with these fields."""
+        output = self.node.check(f"journalctl --sync; journalctl -b -o json --no-pager {' '.join(matches)}")
+        return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+    def assert_change_was_told(self, state: str) -> None:
+        """By the hook that was run, and by the last entry in the real journal."""
+        told = json.loads(self.node.check("cat /run/hook.json"))
+        self.assertEqual(told, json.loads(self.node.check("cat /run/overdrive/status.json")))
+        self.assertEqual(told["state"], state)
+        entry = self.journal("OVERDRIVE_STATE=" + state, "OVERDRIVE_PREVIOUS_STATE=" + {"ready": "degraded", "degraded": "ready"}[state])[-1]
+        self.assertEqual((entry["OVERDRIVE_DRIVER"], entry["OVERDRIVE_OS_KEY"], entry["SYSLOG_IDENTIFIER"]), ("900.1.0", self.older.version, "overdrive"))
+        self.assertIn("it is " + state, self.journal("OVERDRIVE_HOOK=50-look")[-1]["MESSAGE"])
+
     def test_2_deactivate_and_activate(self) -> None:
+        hook = "#!/bin/bash\ncat >/run/hook.json\necho it is $OVERDRIVE_STATE"
+        self.node.check(f"mkdir -p /etc/overdrive/hooks.d && echo -e '{hook}' >/etc/overdrive/hooks.d/50-look && chmod 755 /etc/overdrive/hooks.d/50-look")
         self.assertEqual(self.overdrive("deactivate")["result"], "deactivated")
         self.assertEqual(self.node.run("grep ^nvidia /proc/modules").output, "")
         self.assertEqual(self.node.run("grep ' /usr/lib64 ' /proc/1/mountinfo").output, "")
         self.assertEqual(self.node.run("ls /dev/nvidiactl 2>/dev/null").output, "")
         self.assertEqual(self.overdrive("status")["state"], "degraded")
+        self.assert_change_was_told("degraded")
+        waiting = self.node.spawn(f"{PROGRAM} wait --for ready --timeout 120")
         self.assertEqual(self.overdrive("activate")["result"], "changed")
-        self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
+        self.assertEqual(waiting.wait().rc, 0)
+        self.assert_change_was_told("ready")
+        self.node.check("rm -r /etc/overdrive/hooks.d; systemctl start nvidia.service nvidia-persistenced.service")
         self.assert_in_force(self.older, kubelet=False)
 
     def want(self, driver: str) -> None:
@@ -210,6 +230,7 @@ class InstallTest(NodeTestCase):
         status = self.overdrive("status")
         self.assertEqual((status["state"], status["because"]), ("degraded", "no-local-pair"))
         failed = self.overdrive("update", rc=6)["error"]
+        self.assertEqual(self.journal("OVERDRIVE_VERB=update", "OVERDRIVE_EXIT_CODE=6")[-1]["OVERDRIVE_REASON"], "unreachable")
         self.assertIsInstance(failed, dict)
         self.assertEqual(failed["reason"], "unreachable")  # type: ignore[index]
         # Only what must go out to the registry fails; the boot is otherwise whole.

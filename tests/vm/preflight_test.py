@@ -112,8 +112,8 @@ class PreflightTest(NodeTestCase):
         self.assertGreater(kernel["enrolled_keys"], 0, "Debian's kernel has keys built in, and root may list them")
         listed = self.node.check(f"grep -c . {self.in_node}/kernel-symbols")
         self.assertGreater(int(listed), 10, "the artifact ships the versions of the symbols that it needs")
-        took = self.node.check(f"time -p {PROGRAM} --quiet preflight >/dev/null 2>/dev/null")
-        print(f"preflight, under TCG: {took}", file=sys.stderr)
+        took = self.node.check(f"TIMEFORMAT=%R; for verb in list preflight; do {{ time {PROGRAM} --quiet $verb >/dev/null 2>&1; }} 2>&1; done")
+        print(f"seconds of 'list' and of 'preflight' under TCG: {took.split()}", file=sys.stderr)
 
     def test_2_a_module_of_another_kernel(self) -> None:
         self.exchange("nvidia-uvm.ko", (self.other_modules / "nvidia-uvm.ko").read_bytes())
@@ -138,11 +138,19 @@ class PreflightTest(NodeTestCase):
         self.addCleanup(self.node.check, f"mv /tmp/gsp {firmware}")
         self.assert_refused("firmware-missing", "the GPU needs the firmware 'nvidia/900.1.0/gsp_tu10x.bin'", reason="incomplete-artifact")
 
+    def test_3a_nothing_on_the_file_system_may_be_executed(self) -> None:
+        self.node.check("mount --bind /opt/nvidia /opt/nvidia; mount -o remount,bind,noexec /opt/nvidia")
+        self.addCleanup(self.node.check, "umount /opt/nvidia")
+        self.assert_refused("noexec", f"900.1.0/{self.older.version} lies on a file system that is mounted noexec", reason="exposure")
+
     def test_4_a_wrong_parameter(self) -> None:
         self.configure('[parameters]\nnvidia = ["fial=0"]\n')
         self.assert_refused("bad-parameter", "module 'nvidia' has no parameter 'fial'; the nearest one is 'fail'", rc=2, reason="config")
         self.configure('[parameters]\nnvidia = ["fail=often"]\n')
         self.assert_refused("bad-parameter", "module 'nvidia' takes for 'fail' a value of type int, not 'often'", rc=2, reason="config")
+        self.configure("")
+        self.assertEqual(self.overdrive("activate")["state"], "ready", "a success forgets that it failed in this boot")
+        self.overdrive("deactivate")
         # At boot a typo does not cost a node its driver; what is right reaches the kernel.
         self.configure('[parameters]\nnvidia = ["fial=1", "fail=0"]\nnvidia_modeset = ["fail=0x0"]\n')
         self.assertEqual(self.overdrive("activate", "--boot")["state"], "ready")
@@ -234,9 +242,8 @@ class PreflightTest(NodeTestCase):
         self.configure('[preflight]\nignore = ["unsigned-module"]\n')
         self.node.check("echo 1 >/proc/sys/kernel/modules_disabled")
         self.assert_refused("modules-disabled", "kernel.modules_disabled is 1", reason="preflight")
-        result = self.overdrive("activate", "--boot")
-        self.assertEqual((result["result"], result["state"]), ("failed", "degraded"), "a boot goes on without a driver")
         self.assertIn("kernel.modules_disabled is 1", str(self.overdrive("status")["why"]))
+        self.assertEqual(self.overdrive("activate", "--boot")["state"], "degraded", "a boot goes on without a driver")
 
 
 if __name__ == "__main__":

@@ -41,12 +41,14 @@ class StandInArtifacts:
         """The artifact's reference as a node names it."""
         return f"{self.registry.in_node}/overdrive/nvidia-{OS_ID}:{release.version}-{driver}"
 
-    def push(self, release: OsRelease, driver: str, *, filler_mib: int = 0, parameters: dict[str, dict[str, str]] | None = None) -> None:
+    def push(self, release: OsRelease, driver: str, *, filler_mib: int = 0, parameters: dict[str, dict[str, str]] | None = None,
+             os_id: str = OS_ID) -> None:
         """
         filler_mib  a file in the user space that makes it slow to copy, the same for every kernel
         parameters  module -> its parameters in driver.json
+        os_id       ID of the OS; the OS key is the release's version whatever the ID
         """
-        user_space, modules, describe = self._trees(release, driver)
+        user_space, modules, describe = self._trees(release, driver, os_id)
         if filler_mib:
             copied = self.work / f"user-space-{driver}"
             if not copied.exists():
@@ -64,15 +66,15 @@ class StandInArtifacts:
         subprocess.run([ARTIFACT, "pack", "--describe", changed, "--program", require_bundle(),
                         "--user-space", user_space, "--modules", modules, "--sign-key", self.private, "--output", layout,
                         "--layer-cache", TOP / "build/images/layers"], check=True, stdout=subprocess.DEVNULL)
-        target = f"docker://{self.registry.on_host}/overdrive/nvidia-{OS_ID}:{tag}"
+        target = f"docker://{self.registry.on_host}/overdrive/nvidia-{os_id}:{tag}"
         subprocess.run(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout}:{tag}", target], check=True)
 
     def modules(self, release: OsRelease, driver: str) -> Path:
         """The directory with the driver's modules for a release, as they were built."""
-        return self._trees(release, driver)[1] / "lib/modules" / release.kernel
+        return self._trees(release, driver, OS_ID)[1] / "lib/modules" / release.kernel
 
-    def _trees(self, release: OsRelease, driver: str) -> tuple[Path, Path, Path]:
-        command = [TOP / "builder-images/build", "--os", "debian", "--kernel", release.kernel, "--driver", driver, "--os-id", OS_ID,
+    def _trees(self, release: OsRelease, driver: str, os_id: str) -> tuple[Path, Path, Path]:
+        command = [TOP / "builder-images/build", "--os", "debian", "--kernel", release.kernel, "--driver", driver, "--os-id", os_id,
                    "--os-version", release.version, "--os-key", release.version, "--trees-only"]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         user_space, modules, describe = done.stdout.split()[-3:]

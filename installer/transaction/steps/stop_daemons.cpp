@@ -53,10 +53,11 @@ StopDaemons::StopDaemons(UnitManager& manager, Clock& clock, std::vector<std::st
     : manager_{manager}, clock_{clock}, running_{std::move(running)}, jobs_{jobs} {}
 
 bool StopDaemons::apply() {
+    const auto deadline = clock_.steady() + kStopLimit;
     for (const std::string& unit : running_) {
         stopped_.push_back(unit);  // before: a stop that takes too long goes on
         try {
-            stop(unit);
+            stop(unit, deadline);
         } catch (const Error& error) {
             if (error.code() != Errc::service_manager) throw;
             throw Error{Errc::module_busy, fmt::format("{} holds the driver and does not stop: {}", unit, error.what())}
@@ -66,15 +67,15 @@ bool StopDaemons::apply() {
     return !stopped_.empty();
 }
 
-void StopDaemons::stop(const std::string& unit) {
+void StopDaemons::stop(const std::string& unit, std::chrono::steady_clock::time_point deadline) {
     if (jobs_ == Jobs::wait) {
-        manager_.stop(unit, kStopLimit);
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_.steady());
+        manager_.stop(unit, std::max<std::chrono::milliseconds>(left, kLookAgain));
         return;
     }
     // A stop goes before every start that it is ordered with, so this ends even inside the start of nvidia.service;
     // it is the state that is looked at, with a limit, and no job that is waited for. @see systemd.unit(5), Before=
     manager_.queue_stop(unit);
-    const auto deadline = clock_.steady() + kStopLimit;
     while (!is_stopped(manager_.active_state(unit))) {
         if (clock_.steady() >= deadline) {
             throw Error{Errc::service_manager,

@@ -12,10 +12,11 @@
 namespace overdrive {
 
 /// Services that keep the driver's devices open for as long as they run and are of no use without it, clients first.
-/// Only the last is ours; a host may have the others, and they come back when the driver does.
+/// Ours among them are those of model/daemon_plan.hpp; a host may have the others, and they come back when the driver
+/// does.
 inline constexpr auto kDriverDaemons = std::to_array<std::string_view>(
     {"nvidia-dcgm.service", "dcgm.service", "nvidia-imex.service", "nvidia-fabricmanager.service",
-     "nvidia-powerd.service", "nvidia-persistenced.service"});
+     "nvidia-nvlsm.service", "nvidia-powerd.service", "nvidia-persistenced.service"});
 
 /// Whether jobs of systemd may be waited for.
 enum class Jobs {
@@ -42,13 +43,13 @@ public:
     [[nodiscard]] std::string_view id() const override { return kStopDaemonsId; }
     [[nodiscard]] std::string_view name() const override { return "stop the driver's daemons"; }
     void prepare() override {}
-    /// @throws Error module_busy naming the unit that does not stop within a minute
+    /// @throws Error module_busy naming the unit that has not stopped when a minute is over, for all of them
     bool apply() override;
     /// Goes on past a unit that does not start. @throws Error service_manager naming those
     void undo() override;
 
 private:
-    void stop(const std::string& unit);
+    void stop(const std::string& unit, std::chrono::steady_clock::time_point deadline);
 
     UnitManager& manager_;
     Clock& clock_;

@@ -55,10 +55,15 @@ Error UnloadModules::busy(const UnloadPlan& plan, const std::vector<DeviceHolder
     if (!holders.empty()) text += " by " + to_text(holders);
     const std::string blockers = describe_blockers(plan);
     if (!blockers.empty()) text += ": " + blockers;
-    if (holders.empty() && !plan.open_references.empty())
+    std::string remedy = "stop what is named here (on a Kubernetes node: 'kubectl drain' it), then try again";
+    const std::vector<KernelUse> kernel = ports_.holders.find_in_kernel();
+    for (const KernelUse& use : kernel) {
+        text += fmt::format("; {}: {}", use.module, use.what);
+        if (!use.remedy.empty()) remedy = fmt::format("{}; {}", use.remedy, remedy);
+    }
+    if (holders.empty() && kernel.empty() && !plan.open_references.empty())
         text += ", and no process explains them: a console or display, or another part of the kernel";
-    return Error{Errc::module_busy, std::move(text)}.with_remedy(
-        "stop what is named here (on a Kubernetes node: 'kubectl drain' it), then try again");
+    return Error{Errc::module_busy, std::move(text)}.with_remedy(std::move(remedy));
 }
 
 void UnloadModules::prepare() {
@@ -66,7 +71,8 @@ void UnloadModules::prepare() {
     UnloadPlan plan = plan_unload(before_);
     bool only_daemons = false;
     const std::vector<DeviceHolder> holders = other_holders(only_daemons);
-    if (only_daemons) plan.open_references.clear();  // apply looks again, when they have been stopped
+    // Apply looks again, when they have been stopped. What the kernel itself holds does not go with them.
+    if (only_daemons && ports_.holders.find_in_kernel().empty()) plan.open_references.clear();
     if (!holders.empty() || !plan.is_free()) throw busy(plan, holders);
     if (!old_ && !plan.order.empty()) {
         spdlog::warn(

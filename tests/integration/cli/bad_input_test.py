@@ -322,7 +322,7 @@ class ConfigTest(RefusedTest):
         self.refused(self.host.overdrive("install"), "config", 2, "config.toml.d/50-site.toml:1", "'pin'")
 
     def test_nothing_is_wished_for(self) -> None:
-        self.configured('sources = ["oci:/x"]\n', "no driver is wished for", "driver = ")
+        self.configured('sources = ["oci:/x"]\n', "nothing says which driver is wanted", "driver = ")
 
     def test_no_source(self) -> None:
         self.configured('driver = "900"\n', "no source", "--source")

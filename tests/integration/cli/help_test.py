@@ -17,8 +17,8 @@ sys.path.insert(0, str(HERE))
 
 from cli_case import TOP, programs  # noqa: E402
 
-VERBS = ("install", "plan", "update", "activate", "deactivate", "rollback", "recover", "uninstall", "verify", "prune", "history", "status", "list", "wait", "reasons",
-         "preflight")
+VERBS = ("install", "plan", "update", "stage", "gate", "activate", "deactivate", "rollback", "recover", "uninstall", "verify", "prune",
+         "history", "preflight", "doctor", "status", "list", "wait", "reasons")
 
 
 def says(*words: str) -> str:

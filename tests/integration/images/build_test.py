@@ -76,6 +76,26 @@ class BuildTest(unittest.TestCase):
         for firmware in describe["firmware"]:
             self.assertTrue((Path(options["--user-space"]) / "lib/firmware" / firmware).is_file())
 
+    def test_ships_the_checksums_of_the_kernel_symbols_that_the_modules_need(self) -> None:
+        kernel = self.series_6_1[-1]
+        modules = Path(self.pack(kernel)["--modules"])
+        shipped = dict(line.split("\t")[::-1] for line in (modules / f"lib/modules/{kernel}/kernel-symbols").read_text().splitlines())
+        lines = (modules.parent / "Module.symvers").read_text().splitlines()
+        exported = {name: crc for crc, name, *_ in (line.split("\t") for line in lines)}
+        self.assertIn("module_layout", shipped)
+        self.assertIn("pci_get_device", shipped)
+        self.assertEqual(shipped, {name: exported[name] for name in shipped})
+        self.assertEqual(list(shipped), sorted(shipped))
+
+    def test_makes_a_list_of_gpus_of_the_vendors_one(self) -> None:
+        chips = [{"devid": "0x1EB5", "name": "a", "features": ["kernelopen"]},
+                 {"devid": "0x1EB5", "name": "b", "subdevid": "0x1", "subvendorid": "0x2", "features": []},
+                 {"devid": "0x1B38", "name": "c", "features": []},
+                 {"devid": "0x1180", "name": "d", "legacybranch": "470.xx", "features": []}]
+        (self.work / "supported-gpus.json").write_text(json.dumps({"chips": chips}))
+        made = subprocess.run([ROOT / "builder-images/supported-gpus", self.work / "supported-gpus.json"], check=True, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(made.stdout, "0x1180 legacy:470.xx\n0x1b38 proprietary\n0x1eb5 open proprietary\n")
+
     def test_debian_key_holds_the_kernel_release(self) -> None:
         kernel = self.series_6_1[-1]
         self.assertEqual(self.pack(kernel)["--tag"], f"12-{kernel}-900.1.0")

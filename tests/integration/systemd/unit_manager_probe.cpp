@@ -15,8 +15,10 @@
 namespace overdrive {
 namespace {
 
+constexpr PendingSource kPending = PendingSource::none;
+
 void write_units(const Root& root) {
-    for (const UnitFile& file : unit_files(unit_options(root, Config{}))) {
+    for (const UnitFile& file : unit_files(unit_options(root, Config{}, kPending))) {
         root.make_directories(file.path.substr(0, file.path.rfind('/')));
         root.write_file(file.path, file.content);
     }
@@ -26,7 +28,7 @@ int run(const Root& root, const std::string& verb, const std::vector<std::string
     constexpr std::chrono::minutes kLimit{2};
     SdbusUnitManager units{root};
     if (verb == "write-units") write_units(root);
-    if (verb == "enable") fmt::print("{}\n", units.enable({kEnabledUnits.begin(), kEnabledUnits.end()}));
+    if (verb == "enable") fmt::print("{}\n", units.enable(enabled_units(kPending)));
     if (verb == "reload") units.daemon_reload();
     if (verb == "start") units.start(words.at(0), kLimit);
     if (verb == "stop") units.stop(words.at(0), kLimit);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "model/daemon_plan.hpp"
 #include "private_bus.hpp"
 #include "support/release_with.hpp"
 #include "systemd/unit_files.hpp"
@@ -45,7 +46,8 @@ protected:
     void install(const UnitOptions& options) const {
         for (const UnitFile& file : unit_files(options)) write(file.path, file.content);
         write_program("/opt/overdrive/current/bin/overdrive");
-        write_program("/opt/nvidia/current/bin/nvidia-persistenced");
+        for (const KnownDaemon& daemon : kKnownDaemons)
+            write_program("/opt/nvidia/current/" + std::string{daemon.program});
         for (const Consumer& consumer : kConsumers) {
             write("/etc/systemd/system/" + std::string{consumer.unit},
                   "[Unit]\nAfter=network-online.target\nWants=network-online.target\n[Service]\nExecStart=/bin/true\n"
@@ -56,8 +58,9 @@ protected:
     [[nodiscard]] Verdict verify() const {
         const std::string directory = (host_.path() / "etc/systemd/system").string();
         std::string command = "SYSTEMD_UNIT_PATH=" + directory + ": systemd-analyze verify --man=no --generators=no";
-        for (const char* unit : {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service",
-                                 "nvidia-update.timer", "nvidia-wait.service"})
+        for (const char* unit :
+             {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service", "nvidia-update.timer",
+              "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service"})
             command += " " + directory + "/" + unit;
         for (const Consumer& consumer : kConsumers) command += " " + directory + "/" + std::string{consumer.unit};
         command += " 2>&1";

@@ -103,7 +103,7 @@ void add_hostile_sizes(std::vector<HostileMember>& out) {
             "E7_ZstdManySkippableFrames", [] { return times(100'000, skippable(1, "x")) + zstd(small().tar()); },
             "too many frames"),
         lazy(
-            "E7_ZstdSkippableFrameOf4GiB", [] { return skippable(0xFFFFFFFFU, "x"); }, "ends in a frame"),
+            "E7_ZstdSkippableFrameOf4GiB", [] { return skippable(0xFFFFFFFFU, "x"); }, "ends in the middle of a frame"),
         lazy(
             "E7_ZstdOfZstd", [] { return zstd(zstd(small().tar())); }, "malformed tar"),
         lazy(
@@ -111,7 +111,7 @@ void add_hostile_sizes(std::vector<HostileMember>& out) {
         lazy(
             "E7_GzipManyEmptyMembers", [] { return times(200'000, gzip({})); }, "", kGzip),
         lazy(
-            "E7_GzipOfGzip", [] { return gzip(gzip(small().tar())); }, "gzip, once", kGzip),
+            "E7_GzipOfGzip", [] { return gzip(gzip(small().tar())); }, "gzip exactly once", kGzip),
         lazy(
             "E7_MillionEmptyMembers", [] { return zstd(times(1'000'000, small().without_end().substr(0, kBlock))); },
             ""),
@@ -213,7 +213,7 @@ void add_hostile_framing(std::vector<HostileMember>& out) {
         lazy(
             "E9_BytesBehindTheZstdFrame", [whole] { return zstd(whole) + "tail!"; }, "zstd"),
         lazy(
-            "E9_ZstdFrameCutShort", [whole] { return zstd(whole).substr(0, 30); }, "ends in a frame"),
+            "E9_ZstdFrameCutShort", [whole] { return zstd(whole).substr(0, 30); }, "ends in the middle of a frame"),
         lazy(
             "E9_BytesBehindTheGzipMember", [whole] { return gzip(whole) + "tail!"; }, "gzip", kGzip),
         lazy(

@@ -28,14 +28,14 @@ TEST(KernelSymbolsTest, RefusesALineOfAnotherForm) {
 }
 
 TEST(SupportedGpusTest, ReadsKindsAndSkipsComments) {
-    const auto gpus =
-        parse_supported_gpus("# T4 and others\n0x1db6 proprietary\n0x1eb8 open proprietary\n\n0x2b85 open\n");
-    EXPECT_THAT(gpus, ElementsAre(SupportedGpu{0x1db6, false, true}, SupportedGpu{0x1eb8, true, true},
-                                  SupportedGpu{0x2b85, true, false}));
+    const auto gpus = parse_supported_gpus(
+        "# T4 and others\n0x1180 legacy:470.xx\n0x1db6 proprietary\n0x1eb8 open proprietary\n\n0x2b85 open\n");
+    EXPECT_THAT(gpus, ElementsAre(SupportedGpu{0x1180, false, false, "470.xx"}, SupportedGpu{0x1db6, false, true, ""},
+                                  SupportedGpu{0x1eb8, true, true, ""}, SupportedGpu{0x2b85, true, false, ""}));
 }
 
 TEST(SupportedGpusTest, RefusesALineOfAnotherForm) {
-    for (const char* bad : {"1eb8 open\n", "0x1eb8\n", "0x1eb8 closed\n", "0x1ebg open\n"})
+    for (const char* bad : {"1eb8 open\n", "0x1eb8\n", "0x1eb8 closed\n", "0x1eb8 legacy:\n", "0x1ebg open\n"})
         EXPECT_THROW(static_cast<void>(parse_supported_gpus(bad)), Error) << bad;
 }
 

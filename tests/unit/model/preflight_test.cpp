@@ -231,12 +231,18 @@ TEST_F(PreflightTest, APascalGpuNeedsTheProprietaryModulesAndABlackwellTheOpenOn
     EXPECT_THAT(codes(), IsEmpty()) << "of an unknown GPU nothing is said";
 }
 
-TEST_F(PreflightTest, TheDriversOwnListWins) {
+TEST_F(PreflightTest, TheDriversOwnListTellsMoreThanTheArchitecture) {
     manifest_.module_type = "open";
-    facts_.supported = std::vector<SupportedGpu>{{0x1eb8, false, true}};
+    facts_.supported = std::vector<SupportedGpu>{{0x1eb8, false, true, ""}};
     EXPECT_THAT(codes(), ElementsAre("gpu-needs-proprietary"));
-    facts_.supported = std::vector<SupportedGpu>{{0x1db6, true, true}};
+    facts_.supported = std::vector<SupportedGpu>{{0x1eb8, false, false, "470.xx"}};
     EXPECT_THAT(codes(), ElementsAre("gpu-unsupported"));
+    EXPECT_THAT(judge()[0].what, HasSubstr("470.xx was the last branch that did"));
+}
+
+TEST_F(PreflightTest, AGpuThatTheListLeavesOutMayWork) {
+    facts_.supported = std::vector<SupportedGpu>{{0x1db6, true, true, ""}};
+    EXPECT_THAT(codes(), IsEmpty()) << "NVIDIA's list of branch 550 has no T4";
 }
 
 TEST_F(PreflightTest, OneGpuOfSeveralThatIsNotSupportedDoesNotBlock) {

@@ -111,13 +111,13 @@ TEST(BoostProcessRunnerTest, ADaemonThatKeepsThePipeOpenDoesNotHoldUs) {
 TEST(BoostProcessRunnerTest, CapsTheOutputAndStillLetsTheProgramEnd) {
     const ProcessResult result = run(shell("yes | head -c 1000000; exit 3"));
     EXPECT_EQ(result.exit_code, 3);
-    EXPECT_EQ(result.output.size(), BoostProcessRunner::kMostOutput);
+    EXPECT_EQ(result.output.size(), ProcessRequest{}.most_output);
 }
 
 TEST(BoostProcessRunnerTest, EndlessOutputDoesNotOutliveTheTimeLimit) {
     const ProcessResult result = run(shell("yes", 300ms));
     EXPECT_TRUE(result.timed_out);
-    EXPECT_EQ(result.output.size(), BoostProcessRunner::kMostOutput);
+    EXPECT_EQ(result.output.size(), ProcessRequest{}.most_output);
 }
 
 TEST(BoostProcessRunnerTest, NamesTheProgramThatCannotBeStarted) {

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 
+#include "model/daemon_plan.hpp"
 #include "support/error.hpp"
 #include "systemd/unit_texts.hpp"
 
@@ -54,6 +55,16 @@ Errc refusal_of(const UnitOptions& options) {
 TEST(UnitFilesTest, AreThoseOfTheGoldenFile) {
     std::string all;
     for (const UnitFile& file : unit_files({})) all += "==== " + file.path + "\n" + file.content;
+    UnitOptions debian;
+    debian.pending = PendingSource::boot_kernel;
+    UnitOptions flatcar;
+    flatcar.pending = PendingSource::update_engine;
+    for (const UnitOptions& options : {debian, flatcar}) {
+        for (const UnitFile& file : unit_files(options)) {
+            const std::string text = "==== " + file.path + "\n" + file.content;
+            if (all.find(text) == std::string::npos) all += text;
+        }
+    }
     if (std::getenv("OVERDRIVE_UPDATE_GOLDEN") != nullptr) std::ofstream{GOLDEN_FILE} << all;
     std::ostringstream golden;
     golden << std::ifstream{GOLDEN_FILE}.rdbuf();
@@ -136,6 +147,42 @@ TEST(UnitFilesTest, ADriverPlacedElsewhereIsFoundThere) {
     for (const UnitFile& file : unit_files(options)) EXPECT_THAT(file.content, Not(HasSubstr("/opt/"))) << file.path;
 }
 
+TEST(UnitFilesTest, StrictModeIsAskedForInTheConfiguration) {
+    const Root root{"/"};
+    Config config;
+    EXPECT_FALSE(unit_options(root, config, PendingSource::none).strict);
+    config.strict = true;
+    EXPECT_TRUE(unit_options(root, config, PendingSource::none).strict);
+}
+
+TEST(UnitFilesTest, EveryDaemonComesAfterTheDriverAndRunsOnlyWhenItIsTold) {
+    for (const KnownDaemon& daemon : kKnownDaemons) {
+        const std::string text = unit(std::string{daemon.unit});
+        EXPECT_THAT(values_of(text, "After"), Contains("nvidia.service")) << daemon.unit;
+        EXPECT_THAT(values_of(text, "PartOf"), Contains("nvidia.service")) << daemon.unit;
+        EXPECT_THAT(text, HasSubstr("/opt/nvidia/current/" + std::string{daemon.program})) << daemon.unit;
+        EXPECT_THAT(text, HasSubstr("\nTimeoutStartSec=")) << daemon.unit;
+        if (daemon.name == kPersistenced) continue;
+        EXPECT_THAT(text, HasSubstr("\nConditionPathExists=/run/overdrive/daemons/" + std::string{daemon.name}));
+        EXPECT_THAT(values_of(unit("nvidia.service.d/" + std::string{daemon.unit} + ".conf"), "Wants"),
+                    testing::ElementsAre(daemon.unit));
+    }
+}
+
+TEST(UnitFilesTest, AConsumerWaitsForTheFabricAndForNoOtherNode) {
+    for (const Consumer& consumer : kConsumers) {
+        EXPECT_THAT(values_of(unit("nvidia-fabricmanager.service"), "Before"), Contains(consumer.unit));
+        EXPECT_THAT(values_of(unit("nvidia-imex.service"), "Before"), Not(Contains(consumer.unit)));
+    }
+}
+
+TEST(UnitFilesTest, AMergeOfExtensionsIsRepairedAndRestartsNothing) {
+    EXPECT_THAT(unit("systemd-sysext.service.d/50-overdrive.conf"),
+                HasSubstr("ExecStartPost=-/opt/overdrive/current/bin/overdrive activate --repair\n"));
+    EXPECT_THAT(values_of(unit("nvidia.service"), "PartOf"), testing::IsEmpty());
+    EXPECT_THAT(values_of(unit("nvidia.service"), "ReloadPropagatedFrom"), Contains("systemd-sysext.service"));
+}
+
 TEST(UnitFilesTest, AUnitOfTheConfigurationIsOrderedAfterTheDriver) {
     UnitOptions options;
     options.before = {"slurmd.service", "kubelet.service"};
@@ -169,8 +216,50 @@ TEST(UnitFilesTest, RefusesPathsThatSystemdWouldExpandOrSplit) {
 }
 
 TEST(UnitFilesTest, EnabledUnitsAreWrittenAndCanBeEnabled) {
-    for (const std::string_view name : kEnabledUnits)
-        EXPECT_THAT(unit(std::string{name}), HasSubstr("\nWantedBy=")) << name;
+    for (const PendingSource source : {PendingSource::none, PendingSource::update_engine, PendingSource::ostree,
+                                       PendingSource::snapshot, PendingSource::boot_kernel}) {
+        UnitOptions options;
+        options.pending = source;
+        const auto files = unit_files(options);
+        for (const std::string& name : enabled_units(source))
+            EXPECT_THAT(content_of(files, "/etc/systemd/system/" + name), HasSubstr("\nWantedBy=")) << name;
+    }
+}
+
+TEST(UnitFilesTest, WhatStartsAStagingDependsOnWhoKnowsThePendingOs) {
+    const auto staging = [](PendingSource source) {
+        std::vector<std::string> units = enabled_units(source);
+        std::erase_if(units, [](const std::string& name) { return !name.starts_with("nvidia-stage"); });
+        return units;
+    };
+    EXPECT_THAT(staging(PendingSource::none), testing::IsEmpty());
+    EXPECT_THAT(staging(PendingSource::update_engine),
+                testing::ElementsAre("nvidia-stage.timer", "nvidia-stage-watch.service"));
+    for (const PendingSource source : {PendingSource::ostree, PendingSource::snapshot, PendingSource::boot_kernel})
+        EXPECT_THAT(staging(source), testing::ElementsAre("nvidia-stage.timer", "nvidia-stage.path"));
+    UnitOptions options;
+    options.pending = PendingSource::ostree;
+    EXPECT_THAT(values_of(content_of(unit_files(options), "/etc/systemd/system/nvidia-stage.path"), "PathChanged"),
+                testing::ElementsAre("/run/ostree/staged-deployment"));
+    options.pending = PendingSource::none;
+    for (const UnitFile& file : unit_files(options)) EXPECT_THAT(file.path, Not(HasSubstr("nvidia-stage")));
+}
+
+TEST(UnitFilesTest, NothingWaitsForAStagingOrTheGate) {
+    UnitOptions options;
+    options.pending = PendingSource::boot_kernel;
+    for (const UnitFile& file : unit_files(options)) {
+        for (const char* setting : {"After", "Requires", "Wants", "BindsTo"}) {
+            for (const std::string& value : values_of(file.content, setting)) {
+                EXPECT_THAT(value, Not(HasSubstr("nvidia-stage"))) << file.path;
+                EXPECT_THAT(value, Not(HasSubstr("nvidia-gate"))) << file.path;
+            }
+        }
+    }
+    const std::string stage = content_of(unit_files(options), "/etc/systemd/system/nvidia-stage.service");
+    EXPECT_THAT(values_of(stage, "Before"), testing::ElementsAre("shutdown.target"));
+    EXPECT_THAT(values_of(stage, "After"), Contains("network-online.target"));
+    EXPECT_THAT(stage, HasSubstr("DefaultDependencies=no\n"));
 }
 
 TEST(UnitTextsTest, AnUnknownTemplateIsABug) { EXPECT_THROW(static_cast<void>(unit_text("none")), std::logic_error); }
@@ -191,7 +280,7 @@ protected:
 TEST_F(UnitOptionsTest, MountsAreWhereTheLinksLead) {
     std::filesystem::create_directories(host_ / "var/opt/nvidia");
     std::filesystem::create_directory_symlink("/var/opt", host_ / "opt");
-    const UnitOptions options = unit_options(Root{host_.string()}, Config{});
+    const UnitOptions options = unit_options(Root{host_.string()}, Config{}, PendingSource::none);
     EXPECT_THAT(options.mounts, testing::ElementsAre("/var/opt/nvidia", "/opt/overdrive"));
     EXPECT_EQ(options.install_root, "/opt/nvidia");
 }
@@ -200,7 +289,7 @@ TEST_F(UnitOptionsTest, TheConfigurationDecidesTheWaitAndTheUnits) {
     Config config;
     config.kubelet_wait = std::chrono::seconds{7};
     config.before = {"slurmd.service"};
-    const UnitOptions options = unit_options(Root{host_.string()}, config);
+    const UnitOptions options = unit_options(Root{host_.string()}, config, PendingSource::none);
     EXPECT_EQ(options.kubelet_wait, std::chrono::seconds{7});
     EXPECT_EQ(options.before, config.before);
 }

@@ -105,6 +105,17 @@ TEST_F(ActivateTest, AtBootAFailureIsADegradedNodeAndNotAFailedUnit) {
     EXPECT_EQ(report_.json["because"], "activation-failed");
 }
 
+TEST_F(ActivateTest, AtBootInStrictModeAFailureFailsTheUnitSoThatItsConsumersDoNotStart) {
+    host_.root_dir.write("etc/overdrive/config.toml", "strict = true\n");
+    host_.failure.fail_at = 1;
+    EXPECT_EQ(thrown_by([&] { activate(true); }), Errc::io);
+    host_.failure.armed = false;
+    host_.facts.kernel_release = "6.1.0-2-other";
+    EXPECT_EQ(thrown_by([&] { activate(true); }), Errc::no_artifact);
+    host_.facts.gpus.clear();
+    EXPECT_EQ(activate(true), ExitCode::ok) << "a node without a GPU needs no driver";
+}
+
 TEST_F(ActivateTest, WithoutAGpuOnlyCurrentIsPointed) {
     host_.facts.gpus.clear();
     EXPECT_EQ(activate(), ExitCode::ok);

@@ -118,6 +118,15 @@ TEST_F(PreflightVerbTest, AnOverlayThatCannotBeLaidIsToldBeforeAnythingIsLoaded)
     EXPECT_THAT(host_.timeline, IsEmpty());
 }
 
+TEST_F(PreflightVerbTest, NoexecIsSaidOnce) {
+    host_.preflight.noexec = true;
+    host_.exposure.impossible = "the file system is mounted noexec";
+    EXPECT_EQ(preflight(), ExitCode::answer_is_no);
+    EXPECT_EQ(report_.json["findings"].size(), 1U);
+    EXPECT_EQ(report_.json["findings"][0]["code"], "noexec");
+    EXPECT_EQ(thrown_by([&] { activate(); }), Errc::exposure);
+}
+
 TEST_F(PreflightVerbTest, ADryRunShowsIt) {
     host_.preflight.policy.modules_disabled = true;
     Services services = host_.services();

@@ -118,6 +118,17 @@ TEST_F(RecoveryTest, DaemonsThatARunHadStoppedAreStartedAgain) {
     EXPECT_THAT(host_.timeline, Contains(HasSubstr("start nvidia-persistenced.service")));
 }
 
+TEST_F(RecoveryTest, AllThatARunHadStoppedIsStartedAgainAlsoWhereNothingElseIsLeftToDo) {
+    activate();
+    cut_off({"stop-daemons", "unload-modules", "load-modules", "verify-driver"});
+    host_.root_dir.write("run/overdrive/stopped-daemons", "nvidia-dcgm.service\nnvidia-persistenced.service\n");
+    host_.timeline.clear();
+    Services services = host_.services();
+    run_recover(services, report_);
+    EXPECT_THAT(host_.timeline, testing::ElementsAre("start nvidia-persistenced.service", "start nvidia-dcgm.service"));
+    EXPECT_FALSE(exists("run/overdrive/stopped-daemons"));
+}
+
 TEST_F(RecoveryTest, ADriverThatBootsDoNotSurviveIsNotTriedForEver) {
     for (std::uint64_t boot = 1; boot <= kMostInterrupted; ++boot) {
         cut_off({"load-modules"}, "boot-" + std::to_string(boot));

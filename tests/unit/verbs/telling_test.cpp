@@ -198,6 +198,14 @@ TEST_F(TellingTest, AHookThatRunsThisProgramIsNotToldTheSameChangeAgain) {
     EXPECT_THAT(hooks_.ran, SizeIs(1));
 }
 
+TEST_F(TellingTest, WhereItCannotBeKeptWhatHooksWereToldNoneIsRun) {
+    add_hook("again");
+    root().make_directories("run/overdrive/told.json");  // so that no file can be written there
+    EXPECT_EQ(activate(), ExitCode::ok);
+    EXPECT_THAT(hooks_.ran, IsEmpty()) << "it could run this program, and be run again by that";
+    EXPECT_THAT(report_.warnings, Contains(HasSubstr("the listeners could not be told what this run did")));
+}
+
 TEST_F(TellingTest, AFailingHookIsAWarningWithItsLastWordsAndFailsNothing) {
     add_hook("taint");
     hooks_.answer = {.exit_code = 3, .timed_out = false, .output = "first\nno such node\n"};

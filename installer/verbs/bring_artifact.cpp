@@ -1,0 +1,47 @@
+#include "verbs/bring_artifact.hpp"
+
+#include <fmt/format.h>
+
+#include "store/fetch.hpp"
+#include "store/tree_check.hpp"
+
+namespace overdrive {
+
+Trusting ask_trust(const Overrides& overrides, bool allow_older, const Services& services, const Store& store,
+                   const Config& config, FoundArtifact& found) {
+    Trusting trusting{.place = trust_for(services, config, overrides, place_of(found)), .image = {}};
+    trusting.image = ask_source(trusting.place, found);
+    if (!allow_older) require_not_older(known_serials(store), claim_of(found), trusting.image);
+    return trusting;
+}
+
+FillStaging::Fill fetching(Services& services, Store& store, const Trusting& trusting, FoundArtifact& found,
+                           RequireFit require_fit, Installed& installed, Report& report) {
+    return [&, require_fit = std::move(require_fit)](const Staging& staging) {
+        const auto check = [&](const DriverManifest& manifest, const std::string& json,
+                               const std::optional<std::string>& signature) {
+            require_fit(manifest);
+            if (manifest.driver != found.pair.driver) {
+                throw Error{Errc::bad_manifest, fmt::format("driver.json is of driver {}, the tag of {}",
+                                                            manifest.driver.text(), found.pair.driver.text())};
+            }
+            if (trusting.image.vouching) {
+                installed.vouching = trusting.image.vouching;
+                report.note(to_text(*installed.vouching));
+            } else {
+                const TrustResult trust =
+                    check_trust(trusting.place.policy, trusting.place.keys, json, signature, trusting.image.why_not);
+                installed.vouching = trust.vouching;
+                report.note(trust.reason);
+            }
+            check_module_files(services.modules, staging.path(), manifest);
+        };
+        const FetchResult fetched =
+            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check);
+        installed.bytes_downloaded = fetched.bytes_downloaded;
+        installed.reused_user_space = fetched.reused_user_space;
+        return describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall());
+    };
+}
+
+}  // namespace overdrive
