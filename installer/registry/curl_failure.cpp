@@ -28,10 +28,17 @@ Error tls_refused(const CurlFailure& failure, const std::string& words) {
         .with_remedy(remedy);
 }
 
+/// A connection that the other side tore down before any answer: the network, or want of a client certificate.
+Error torn_down(const CurlFailure& failure, const std::string& words, const TlsFiles& tls) {
+    return {Errc::unreachable,
+            fmt::format("{} (a registry that wants {} client certificate may end so: certs.d/{}/client.cert)", words,
+                        tls.client_certificate.empty() ? "a" : "another", failure.host)};
+}
+
 /// A handshake that failed: for want of a certificate on one side, of a common protocol, or of the network.
-Error handshake_failed(const CurlFailure& failure, const std::string& words) {
+Error handshake_failed(const CurlFailure& failure, const std::string& words, const TlsFiles& tls) {
     if (says_any(words, {"SSL_ERROR_SYSCALL", "Connection reset", "unexpected eof", "Broken pipe"}))
-        return {Errc::unreachable, words};
+        return torn_down(failure, words, tls);
     if (says_any(words, {"wrong version number", "packet length too long", "http request"})) {
         return Error{Errc::tls_refused, fmt::format("{} does not speak TLS: {}", failure.host, words)}.with_remedy(
             "list it under [registry] insecure in /etc/overdrive/config.toml if it is meant to be spoken to in plain "
@@ -53,7 +60,7 @@ Error wants_client_certificate(const CurlFailure& failure, const std::string& wo
 /// handshake, and its alert is lost when it closes while the request is still being sent (RFC 8446 4.4.2.4).
 bool is_torn_down(const CurlFailure& failure, const CurlExchange& exchange, const std::string& words) {
     return failure.is_https && exchange.response().status == 0 &&
-           (failure.code == CURLE_SEND_ERROR || failure.code == CURLE_RECV_ERROR) &&
+           (failure.code == CURLE_SEND_ERROR || failure.code == CURLE_RECV_ERROR || failure.code == CURLE_HTTP2) &&
            says_any(words, {"Connection reset", "Broken pipe", "SSL_ERROR_SYSCALL"});
 }
 
@@ -71,7 +78,7 @@ Error describe_failure(const CurlFailure& failure, const CurlExchange& exchange,
         case CURLE_SSL_ISSUER_ERROR:
             return tls_refused(failure, words);
         case CURLE_SSL_CONNECT_ERROR:
-            return failure.complaint.empty() ? handshake_failed(failure, words) : tls_refused(failure, words);
+            return failure.complaint.empty() ? handshake_failed(failure, words, tls) : tls_refused(failure, words);
         case CURLE_SSL_CERTPROBLEM:
             return {Errc::config, fmt::format("the client certificate '{}' and its key '{}' cannot be used: {}",
                                               tls.client_certificate, tls.client_key, words)};
@@ -91,11 +98,7 @@ Error describe_failure(const CurlFailure& failure, const CurlExchange& exchange,
         return {Errc::unreachable,
                 fmt::format("the transfer stalled for {} s: {}", failure.stall_timeout.count(), words)};
     }
-    if (is_torn_down(failure, exchange, words)) {
-        return {Errc::unreachable,
-                fmt::format("{} (a registry that wants {} client certificate may end so: certs.d/{}/client.cert)",
-                            words, tls.client_certificate.empty() ? "a" : "another", failure.host)};
-    }
+    if (is_torn_down(failure, exchange, words)) return torn_down(failure, words, tls);
     return {Errc::unreachable, words};
 }
 
