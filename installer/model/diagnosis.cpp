@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -206,6 +207,14 @@ const Finding* cause_of(const std::vector<Finding>& findings) {
     const auto found = std::find_if(findings.begin(), findings.end(),
                                     [](const Finding& finding) { return severity_of(finding) != Severity::informs; });
     return found == findings.end() ? nullptr : &*found;
+}
+
+bool tells_of_trouble(std::string_view kernel_line) noexcept {
+    constexpr std::array<std::string_view, 14> kWords{
+        "Xid",      "rror",     "ailed",    "failure",         "nvalid", "Unknown symbol",    "version magic",
+        "disagree", "rejected", "unsigned", "unavailable key", "annot",  "unknown parameter", "not supported"};
+    return std::any_of(kWords.begin(), kWords.end(),
+                       [&](std::string_view word) { return kernel_line.find(word) != std::string_view::npos; });
 }
 
 }  // namespace overdrive

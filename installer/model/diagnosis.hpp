@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/device_holder.hpp"
@@ -66,5 +67,8 @@ struct Symptoms {
 
 /// The first finding that blocks or degrades: the one to deal with. nullptr when the node is healthy.
 [[nodiscard]] const Finding* cause_of(const std::vector<Finding>& findings);
+
+/// Whether a line of the kernel's log tells of a fault: a refused module, an Xid, firmware that is missing.
+[[nodiscard]] bool tells_of_trouble(std::string_view kernel_line) noexcept;
 
 }  // namespace overdrive

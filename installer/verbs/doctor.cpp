@@ -70,16 +70,21 @@ std::string healthy_text(const Symptoms& seen) {
                        seen.kernel_release);
 }
 
+/// The last lines that tell of a fault; empty when none does.
+std::string kernel_text(std::vector<std::string> lines) {
+    std::erase_if(lines, [](const std::string& line) { return !tells_of_trouble(line); });
+    if (lines.empty()) return {};
+    std::string text = "\nthe kernel said:\n";
+    for (std::size_t i = lines.size() - std::min(kLinesShown, lines.size()); i < lines.size(); ++i)
+        text += fmt::format("  {}\n", lines[i]);
+    return text;
+}
+
 std::string to_text(const Answer& answer) {
     const Finding* const cause = answer.cause();
     std::string text = cause == nullptr ? healthy_text(answer.seen)
                                         : fmt::format("{} [{}]\nremedy: {}\n", cause->what, cause->code, cause->remedy);
-    if (cause != nullptr && is_about_loading(*cause) && !answer.kernel_log.empty()) {
-        text += "\nthe kernel said:\n";
-        const std::size_t first = answer.kernel_log.size() - std::min(kLinesShown, answer.kernel_log.size());
-        for (std::size_t i = first; i < answer.kernel_log.size(); ++i)
-            text += fmt::format("  {}\n", answer.kernel_log[i]);
-    }
+    if (cause != nullptr && is_about_loading(*cause)) text += kernel_text(answer.kernel_log);
     bool first = true;
     for (const Finding& finding : answer.findings) {
         if (&finding == cause) continue;

@@ -162,7 +162,6 @@ class HoldersTest(NodeTestCase):
         self.assertIn("nvidia-modeset", answer["cause"]["what"])  # type: ignore[index]
         self.assertTrue(any("nvidia" in line for line in answer["kernel_log"]), answer["kernel_log"])  # type: ignore[attr-defined]
         text = self.node.run(f"{PROGRAM} doctor 2>/dev/null").output
-        self.assertIn("the kernel said:", text)
         print(f"doctor on a failed module:\n{text}", file=sys.stderr)
 
     def test_6_without_a_pair_for_the_kernel_it_names_what_is_missing_and_the_nearest(self) -> None:

@@ -163,6 +163,18 @@ TEST(DiagnosisTest, ARunAtWorkIsNotOneThatWasCutOff) {
     EXPECT_THAT(codes(diagnose(seen)), ElementsAre("run-at-work"));
 }
 
+TEST(DiagnosisTest, LinesOfTheKernelThatTellOfAFaultAreToldFromTheOthers) {
+    for (const char* line :
+         {"NVRM: Xid (PCI:0000:07:00): 79, pid=1, GPU has fallen off the bus.",
+          "nvidia: Unknown symbol drm_open (err -2)", "nvidia: version magic '6.1.0-1' should be '6.1.0-2'",
+          "NVRM: GPU 0000:07:00.0: RmInitAdapter failed!", "Loading of unsigned module is rejected",
+          "Loading of module with unavailable key is rejected",
+          "nvidia: disagrees about version of symbol module_layout"})
+        EXPECT_TRUE(tells_of_trouble(line)) << line;
+    EXPECT_FALSE(tells_of_trouble("NVRM: loading NVIDIA UNIX x86_64 Kernel Module  550.163.01"));
+    EXPECT_FALSE(tells_of_trouble("nvidia-uvm: Loaded the UVM driver, major device number 244."));
+}
+
 TEST(DiagnosisTest, APendingOsWithoutItsDriverIsTold) {
     Symptoms seen = healthy();
     seen.pending_os = PendingOs{
