@@ -52,7 +52,7 @@ mount --bind /usr/lib/modules /var/modules
 unshare -m bash -euc '
 mount -t overlay overlay -o lowerdir=/usr,upperdir=/var/over/u,workdir=/var/over/w /usr
 mount --bind /var/modules /usr/lib/modules
-dpkg --force-depends --force-unsafe-io --path-exclude="/usr/share/*" -i /root/kernel/*.deb'
+DEBIAN_FRONTEND=noninteractive dpkg --force-depends --force-unsafe-io --path-exclude="/usr/share/doc/*" -i /root/kernel/*.deb'
 """
 
 
@@ -92,7 +92,7 @@ class StageTest(NodeTestCase):
             artifacts.push(release, DRIVER, os_id="debian")
         bundle_fake(cls.work / "fake")
         cls.node = Node(cls.older, qemu_arguments=pcap.capture_to(cls.work / "traffic.pcap"))
-        cls.addClassCleanup(lambda: cls.node.close())
+        cls.addClassCleanup(cls.tearDownClass)
         cls.node.start()
         cls.node.put(require_bundle(), "/root/bundle")
         cls.node.put(cls.work / "fake", "/root/fake")
@@ -182,7 +182,8 @@ class StageTest(NodeTestCase):
         subprocess.run(["bash", "-euc", '. "$1"; archive_fetch "$2" linux-base "$(archive_kernel_image "$3")"', "fetch",
                         str(TOP / "ci/lib/debian-archive.sh"), str(packages), self.newer.kernel], check=True)
         self.node.put(packages, "/root/kernel")
-        self.node.check("rm /etc/os-release; printf 'ID=debian\\nVERSION_ID=12\\nPRETTY_NAME=Debian\\n' >/etc/os-release\n"
+        self.node.check("mount -t tmpfs tmpfs /usr/local/bin\n"  # a Debian's programs are linked there
+                        "rm /etc/os-release; printf 'ID=debian\\nVERSION_ID=12\\nPRETTY_NAME=Debian\\n' >/etc/os-release\n"
                         f"{PROGRAM} install", timeout=300)
         self.assertEqual(self.node.check("systemctl is-active nvidia-stage.path").strip(), "active")
         self.assertEqual(self.gate()["reason"], "no-pending-os")
