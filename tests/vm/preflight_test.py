@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -67,7 +68,10 @@ class PreflightTest(NodeTestCase):
         cls.node.check(f"cat >{CONFIG} <<'END'\n{cls.registry_lines}{more}END")
 
     def overdrive(self, *words: str, rc: int = 0, program: str = PROGRAM) -> dict:
+        started = time.monotonic()
         got, output = self.node.run(f"{program} --json {' '.join(words)} 2>/tmp/said", timeout=300)
+        if time.monotonic() - started > 15:
+            print(f"slow: {words} {time.monotonic() - started:.0f} s: {self.node.run('cat /tmp/said').output}", file=sys.stderr)
         said = self.node.run("cat /tmp/said").output
         self.assertEqual(got, rc, f"{words}: {output}{said}")
         return dict(json.loads(output))
@@ -161,20 +165,20 @@ class PreflightTest(NodeTestCase):
     def test_5_a_rival_has_the_gpu(self) -> None:
         self.node.put(self.rival(), "/tmp/rival.ko")
         gpu = self.node.check(GPU_DRIVER).strip()
-        self.node.check(f"insmod /tmp/rival.ko; echo pci-stub >/sys/bus/pci/devices/{gpu}/driver_override\n"
-                        f"echo {gpu} >/sys/bus/pci/drivers/pci-stub/bind")
-        finding = self.assert_refused("rival-bound", f"the kernel driver pci-stub has the GPU {gpu}", reason="preflight")
+        self.node.check(f"insmod /tmp/rival.ko; echo pci-pf-stub >/sys/bus/pci/devices/{gpu}/driver_override\n"
+                        f"echo {gpu} >/sys/bus/pci/drivers/pci-pf-stub/bind")
+        finding = self.assert_refused("rival-bound", f"the kernel driver pci-pf-stub has the GPU {gpu}", reason="preflight")
         # The remedy is a command that helps.
         self.node.check(str(finding["remedy"]).split("'")[1])
-        self.node.check(f"echo >/sys/bus/pci/devices/{gpu}/driver_override; rmmod pci-stub")
+        self.node.check(f"echo >/sys/bus/pci/devices/{gpu}/driver_override; rmmod pci-pf-stub")
         self.assertEqual(self.overdrive("preflight")["findings"], [])
 
     def rival(self) -> Path:
-        """pci-stub.ko of the node's kernel package: what sets devices aside for virtual machines."""
+        """pci-pf-stub.ko of the node's kernel package: a driver that takes any device and does nothing with it."""
         unpack = (f". {TOP}/ci/lib/debian-archive.sh; set -euo pipefail; "
                   f"archive_unpack {self.work}/kernel $(archive_kernel_image {self.older.kernel})")
         subprocess.run(["bash", "-c", unpack], check=True, stdout=subprocess.DEVNULL)
-        return next((self.work / "kernel").glob("**/pci-stub.ko*"))
+        return next((self.work / "kernel").glob("**/pci-pf-stub.ko*"))
 
     def test_6_somebody_elses_driver(self) -> None:
         self.node.check("touch /var/lib/dpkg/status; cp /var/lib/dpkg/status /tmp/status\n"
