@@ -4,6 +4,8 @@
 #include "support/fake_host.hpp"
 #include "support/installed_driver.hpp"
 #include "verbs/activate.hpp"
+#include "verbs/install.hpp"
+#include "verbs/rollback.hpp"
 
 namespace overdrive {
 namespace {
@@ -162,6 +164,34 @@ TEST_F(BusyWaitTest, AConsoleIsNotWaitedForAndIsNamed) {
         EXPECT_THAT(error.what(), Not(HasSubstr("no process explains")));
     }
     EXPECT_EQ(waited(), 0s);
+}
+
+TEST_F(BusyWaitTest, ARollbackThatCannotBeNowLeavesTheRecordWantingWhatItDid) {
+    const auto before = Store{host_.root_dir.root()}.load_record();
+    hold("job");
+    Services services = host_.services();
+    const RollbackOptions options{.to = "550.1.1", .busy = {.when_busy = {}, .now = true}};
+    EXPECT_EQ(thrown_by([&] { run_rollback(options, services, report_); }), Errc::module_busy);
+    const auto after = Store{host_.root_dir.root()}.load_record();
+    EXPECT_EQ(after->wanted, before->wanted);
+    EXPECT_EQ(after->desired, before->desired);
+    EXPECT_EQ(after->rolled_back, std::nullopt);
+    EXPECT_EQ(host_.facts.driver_version, "535.1.1");
+}
+
+TEST_F(BusyWaitTest, AnUpdateThatCannotBeNowLeavesTheRecordWantingWhatItDid) {
+    host_.root_dir.write("etc/overdrive/config.toml", "driver = \"550.1.1\"\nbusy-wait = 5\n");
+    const auto before = Store{host_.root_dir.root()}.load_record();
+    hold("job");
+    Services services = host_.services();
+    InstallOptions options;
+    options.no_units = true;
+    options.busy.now = true;
+    EXPECT_EQ(thrown_by([&] { run_update(options, services, report_); }), Errc::module_busy);
+    const auto after = Store{host_.root_dir.root()}.load_record();
+    EXPECT_EQ(after->wanted, before->wanted);
+    EXPECT_EQ(after->desired, before->desired);
+    EXPECT_EQ(host_.facts.driver_version, "535.1.1");
 }
 
 TEST_F(BusyWaitTest, ABootNeverWaits) {
