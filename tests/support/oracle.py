@@ -297,6 +297,9 @@ class Oracle:
             return True
         if path in PROGRAMS or path in {parent for known in (*LINKER, *PROGRAMS, STORE, *RUNTIME) for parent in _parents(known)}:
             return is_directory
+        # The program's own link: like a unit, the record tells of it once settled.
+        if folder in PROGRAMS and full.is_symlink() and os.readlink(full).startswith("/opt/overdrive/current/"):
+            return path in owned or not settled
         if folder in PROGRAMS:
             if full.is_symlink() and os.readlink(full).startswith("/opt/nvidia/"):
                 return True
