@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Built drivers under build/drivers/DRIVER ID/, each with a key of what it was made from: what is there with the
-# right key is not built again. To be sourced after report.sh and debian-archive.sh, with `shopt -s inherit_errexit`.
+# right key is not built again. TREE.inputs is the ledger of its build (ci/lib/ledger.sh). To be sourced after report.sh and debian-archive.sh, with `shopt -s inherit_errexit`.
 #
 #   cached_user_space ID TYPE VERSION         prints the user-space tree (no kernel among its inputs)
 #   cached_modules ID TYPE VERSION RELEASE    prints the directory with modules/ and Module.symvers
@@ -18,11 +18,13 @@ cached() {
     mkdir -p "$(dirname "$target")"
     exec {lock}>"$target.lock"
     flock "$lock"
-    if [ -d "$target" ] && [ "$(cat "$target.key" 2>/dev/null)" = "$key" ]; then
+    if [ -d "$target" ] && [ -e "$target.inputs" ] && [ "$(cat "$target.key" 2>/dev/null)" = "$key" ]; then
         say "$(basename "$(dirname "$target")")/$(basename "$target"): built before"
     else
-        rm -f "$target.key"
-        "$@" >&2
+        rm -f "$target.key" "$target.inputs"
+        : >"$target.inputs.new"
+        OVERDRIVE_LEDGER=$target.inputs.new "$@" >&2
+        mv "$target.inputs.new" "$target.inputs"
         echo "$key" >"$target.key"
     fi
     exec {lock}>&-

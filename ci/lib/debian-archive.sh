@@ -16,12 +16,16 @@
 #   archive_fetch_kernel DIR RELEASE  image package of a kernel release
 #   archive_fetch_headers DIR RELEASE headers of a kernel release with all that building a module needs
 #   archive_sources                   the apt source lines, e.g. for mmdebstrap
+# What is fetched is noted in the ledger of the build (ledger.sh), if there is one.
 
 archive_release=bookworm
 archive_next_release=trixie
 archive_components="main contrib non-free non-free-firmware"
 archive_dir=${OVERDRIVE_ARCHIVE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/archive}
 archive_max_age_minutes=60
+
+# shellcheck source=ci/lib/ledger.sh
+. "$(dirname "${BASH_SOURCE[0]}")/ledger.sh"
 
 archive_die() {
     echo "debian-archive: $*" >&2
@@ -118,7 +122,7 @@ archive_source_packages() {
 }
 
 archive_fetch_locked() {
-    local dir=$1 log=$archive_dir/fetch.log uris file
+    local dir=$1 log=$archive_dir/fetch.log uris uri file digest
     shift
     mkdir -p "$dir"
     # Asked from an empty directory: apt leaves out what already lies in the current one.
@@ -127,8 +131,10 @@ archive_fetch_locked() {
     # apt skips what is complete in the pool, by its checksum.
     (cd "$archive_dir/pool" && archive_apt apt-get -q download "$@") >"$log" 2>&1 ||
         archive_die "download failed ($*): $(grep -m1 '^E:' "$log"); see $log"
-    while read -r _ file _; do
+    while read -r uri file _ digest; do
         ln -f "$archive_dir/pool/$file" "$dir/$file" 2>/dev/null || cp "$archive_dir/pool/$file" "$dir/$file"
+        uri=${uri//\'/}
+        ledger_note_deb "$dir/$file" "${digest#SHA256:}" "pool/${uri##*/pool/}"
     done < <(grep "^'" <<<"$uris")
 }
 

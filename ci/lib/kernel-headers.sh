@@ -14,7 +14,7 @@
 kernel_headers_unpack() {
     local release=$1 dir=$2 staging deb
     staging=$(mktemp -d "$dir.XXXXXX")
-    archive_fetch_headers "$staging/debs" "$release" || return 1
+    OVERDRIVE_LEDGER="" archive_fetch_headers "$staging/debs" "$release" || return 1
     for deb in "$staging"/debs/*.deb; do
         dpkg-deb -x "$deb" "$staging/root" || archive_die "cannot unpack $(basename "$deb")"
     done
@@ -25,12 +25,22 @@ kernel_headers_unpack() {
     rm -rf "$staging"
 }
 
+# Headers that were unpacked before belong into the ledger of this build all the same.
+kernel_headers_note() {
+    [ -n "${OVERDRIVE_LEDGER:-}" ] || return 0
+    local debs
+    debs=$(mktemp -d "$archive_dir/unpack.XXXXXX")
+    archive_fetch_headers "$debs" "$1"
+    rm -r "$debs"
+}
+
 kernel_headers() {
     local release=$1 dir=$archive_dir/headers/$1
     mkdir -p "$archive_dir/headers"
     [ -d "$dir" ] || kernel_headers_unpack "$release" "$dir" >&2 || return 1
     [ -f "$dir/usr/src/linux-headers-$release/Module.symvers" ] ||
         archive_die "no headers of kernel $release in $dir; remove that directory and try again"
+    kernel_headers_note "$release" >&2
     echo "$dir/usr/src/linux-headers-$release"
 }
 

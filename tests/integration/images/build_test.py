@@ -124,6 +124,23 @@ class BuildTest(unittest.TestCase):
         self.assertEqual(again.returncode, 0)
         self.assertEqual(again.stderr.count("built before"), 2)
 
+    def test_notes_every_package_that_went_into_it(self) -> None:
+        kernel = self.series_6_1[-1]
+        arguments = ("--os", "debian", "--kernel", kernel, "--driver", "stand-in", "--trees-only")
+        self.assertEqual(self.build(*arguments).returncode, 0)
+        ledger = self.work / f"drivers/900.1.0/{kernel}.inputs"
+        packages = {line.split("\t")[0]: line.split("\t")[1:] for line in ledger.read_text().splitlines()}
+        self.assertIn(f"linux-headers-{kernel}", packages)
+        self.assertTrue(any(name.startswith("linux-kbuild-") for name in packages), packages)
+        for version, architecture, sha256, location, licences in packages.values():
+            self.assertTrue(version and licences)
+            self.assertIn(architecture, ("amd64", "arm64", "all"))
+            self.assertRegex(sha256, "^[0-9a-f]{64}$")
+            self.assertRegex(location, "^pool/.*[.]deb$")
+        ledger.unlink()  # as in a cache from before there was one
+        self.assertNotIn(f"{kernel}: built before", self.build(*arguments).stderr)
+        self.assertTrue(ledger.is_file())
+
     def test_names_the_kernels_that_there_are(self) -> None:
         done = self.build("--os", "debian", "--kernel", "1.2.3-4-cloud-amd64", "--driver", "stand-in")
         self.assertEqual(done.returncode, 1)

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# The ledger of a build: every file from outside that went into it, so that SBOM and provenance can name them: to be
+# sourced. Nothing is written unless OVERDRIVE_LEDGER names a file.
+#
+#   ledger_note NAME VERSION ARCHITECTURE SHA256 LOCATION LICENCES
+#       one line, tab-separated. LOCATION is a URL, or the path in Debian's archive (pool/...), no mirror's name.
+#       LICENCES are the short names of Debian's copyright file, with commas; `-` stands for what is not known.
+#   ledger_note_deb FILE SHA256 LOCATION
+#       a package file; the rest is read from it
+
+ledger_note() { [ -z "${OVERDRIVE_LEDGER:-}" ] || (IFS=$'\t' && echo "$*" >>"$OVERDRIVE_LEDGER"); }
+
+# The packages of Debian that have their copyright in the machine-readable form tell licences by short names.
+ledger_licences() {
+    dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/share/doc/*/copyright' 2>/dev/null |
+        sed -n 's/^License: *\([^ ]*\).*/\1/p' | sort -u | paste -sd, | grep . || echo -
+}
+
+ledger_note_deb() {
+    [ -n "${OVERDRIVE_LEDGER:-}" ] || return 0
+    local name version architecture
+    # shellcheck disable=SC2016
+    IFS='|' read -r name version architecture < <(dpkg-deb --show --showformat '${Package}|${Version}|${Architecture}\n' "$1")
+    ledger_note "$name" "$version" "$architecture" "$2" "$3" "$(ledger_licences "$1")"
+}
