@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
     add_packing_verbs(app, chosen);
     add_moving_verbs(app, chosen);
     add_tag_verb(app, chosen);
+    add_resolve_verb(app, chosen);
     add_looking_verbs(app, chosen);
     add_sign_verb(app, chosen);
     add_verify_verb(app, chosen);

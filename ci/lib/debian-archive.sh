@@ -16,12 +16,18 @@
 #   archive_fetch_kernel DIR RELEASE  image package of a kernel release
 #   archive_fetch_headers DIR RELEASE headers of a kernel release with all that building a module needs
 #   archive_sources                   the apt source lines, e.g. for mmdebstrap
+#   archive_indices                   "SUITE COMPONENT FILE" for each list of packages (Packages, not compressed)
 # What is fetched is noted in the ledger of the build (ledger.sh), if there is one.
+#
+# OVERDRIVE_ARCHIVE_ARCHITECTURE (Debian's word, such as arm64) is for looking at another architecture's packages; its
+# private apt lies in build/archive-ARCHITECTURE/.
 
 archive_release=bookworm
 archive_next_release=trixie
 archive_components="main contrib non-free non-free-firmware"
+archive_architecture=${OVERDRIVE_ARCHIVE_ARCHITECTURE:-$(dpkg --print-architecture)}
 archive_dir=${OVERDRIVE_ARCHIVE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/archive}
+[ "$archive_architecture" = "$(dpkg --print-architecture)" ] || archive_dir+=-$archive_architecture
 archive_max_age_minutes=60
 
 # shellcheck source=ci/lib/ledger.sh
@@ -47,7 +53,7 @@ archive_sources() {
         "add one to /etc/apt/sources.list.d (see 'apt-get indextargets')"
     for line in "$main $archive_release" "$main $archive_release-updates" "$main $archive_release-backports" \
         "${security:+$security $archive_release-security}" "$main $archive_next_release"; do
-        [ -z "$line" ] || echo "deb [arch=$(dpkg --print-architecture)] $line $archive_components"
+        [ -z "$line" ] || echo "deb [arch=$archive_architecture] $line $archive_components"
     done
 }
 
@@ -56,6 +62,7 @@ archive_apt() {
     local program=$1
     shift
     "$program" -o Dir::Etc::sourcelist="$archive_dir/sources.list" -o Dir::Etc::sourceparts="$archive_dir/empty" \
+        -o APT::Architecture="$archive_architecture" -o APT::Architectures="$archive_architecture" \
         -o Dir::Etc::preferences="$archive_dir/preferences" -o Dir::Etc::preferencesparts="$archive_dir/empty" \
         -o Dir::State::lists="$archive_dir/lists" -o Dir::State::status="$archive_dir/status" \
         -o Dir::Cache="$archive_dir/cache" -o Dir::Cache::pkgcache=pkgcache.bin \
@@ -101,6 +108,12 @@ archive_versions() {
     archive_apt apt-cache madison "$1" 2>/dev/null |
         awk -F' *[|] *' '{ split($3, where, " "); sub("/.*", "", where[2]); print $2, where[2] }' |
         sort -u | sort -k1,1 -V -r
+}
+
+archive_indices() {
+    archive_update
+    # shellcheck disable=SC2016 # apt fills them in
+    archive_apt apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(FILENAME)' 'Created-By: Packages'
 }
 
 archive_packages() {

@@ -11,6 +11,7 @@ void add_packing_verbs(CLI::App& app, Chosen& chosen);  ///< pack, driver-json
 void add_moving_verbs(CLI::App& app, Chosen& chosen);   ///< push, copy
 void add_looking_verbs(CLI::App& app, Chosen& chosen);  ///< inspect, list
 void add_tag_verb(CLI::App& app, Chosen& chosen);       ///< tag
+void add_resolve_verb(CLI::App& app, Chosen& chosen);   ///< resolve
 void add_sign_verb(CLI::App& app, Chosen& chosen);
 void add_verify_verb(CLI::App& app, Chosen& chosen);
 

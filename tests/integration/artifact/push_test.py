@@ -120,6 +120,22 @@ class Push(ArtifactCase):
         self.assertIn({"tag": TAG, "driver": DRIVER, "os_key": OS_VERSION}, listed)
         self.assertEqual(self.done("list", self.at(self.docker, "overdrive/nothing")).stdout, "")
 
+    def test_resolve_tells_what_is_there_of_each_architecture_and_reads_no_layer(self) -> None:
+        self.done("push", self.source, self.place)
+        other = self.work / "arm"
+        for_architecture(layout(), other, "arm64")
+        digest = self.done("push", f"oci:{other}:{TAG}", self.place).stdout.strip()
+        mark = self.docker.mark()
+        said = self.done("resolve", "--json", self.place, TAG, SECOND)
+        there, absent = said.json["tags"]  # type: ignore[misc]
+        self.assertEqual((there["digest"], sorted(there["architectures"])), (digest, ["amd64", "arm64"]))
+        self.assertEqual(there["architectures"]["amd64"], blob(layout(), str(index_entry(layout(), TAG)["digest"]))["manifests"][0]["digest"])  # type: ignore[index]
+        self.assertEqual(absent, {"tag": SECOND, "digest": None, "architectures": {}})
+        self.assertEqual([one.path for one in self.docker.requests(mark) if "/blobs/" in one.path or "/tags/" in one.path], [])
+        self.assertEqual(self.done("resolve", self.place, SECOND).stdout, f"-  {SECOND}\n")
+        self.refused(6, "unreachable", "resolve", "docker://127.0.0.1:1/x/y", TAG)
+        self.refused(2, "usage", "resolve", f"{self.place}:{TAG}", TAG)
+
     def test_inspect_reads_of_a_registry_only_what_it_prints(self) -> None:
         self.done("push", self.source, self.place)
         mark = self.docker.mark()

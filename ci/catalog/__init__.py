@@ -1,0 +1,1 @@
+"""What should exist in the registry, what does, and why the rest does not. See README.md."""
