@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 SHN_UNDEF = 0
 STB_WEAK = 2
@@ -14,11 +16,11 @@ class NotAModule(Exception):
 
 
 class KernelModule:
-    """One .ko file, parsed."""
+    """One .ko file, or .ko.xz, parsed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._data = path.read_bytes()
+        self._data = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
         try:
             self._sections = self._read_sections()
             self.fields = self._read_modinfo()
@@ -84,10 +86,22 @@ class KernelModule:
         return versions
 
 
-def read_symvers(path: Path) -> dict[str, int]:
-    """Module.symvers: the symbols that a kernel exports, with their checksums."""
-    exported = {}
+class Export(NamedTuple):
+    """A symbol that a kernel exports. CRC 0: the kernel has no symbol versions."""
+
+    crc: int
+    for_gpl_only: bool
+
+
+def read_exports(path: Path) -> dict[str, Export]:
+    """Module.symvers: what a kernel and its in-tree modules export."""
+    exports = {}
     for line in path.read_text().splitlines():
-        crc, name, *_ = line.split("\t")
-        exported[name] = int(crc, 16)
-    return exported
+        crc, name, _, kind, *_ = line.split("\t")
+        exports[name] = Export(int(crc, 16), "_GPL" in kind)
+    return exports
+
+
+def read_symvers(path: Path) -> dict[str, int]:
+    """The symbols that a kernel exports, with their checksums."""
+    return {name: export.crc for name, export in read_exports(path).items()}
