@@ -203,7 +203,8 @@ class BootTest(NodeTestCase):
         self.assertEqual(shown["/usr/lib/systemd/system/nvidia.service.d/10-vendor.conf"], "mask")
         # An operator's own drop-in, written for our unit, has its say.
         self.node.check(f"printf '[Service]\\nEnvironment=OF_THE_OPERATOR=1\\n' >{UNITS}/nvidia.service.d/90-mine.conf")
-        self.overdrive("install", "900.1.2")
+        self.configure("900.1.2", [self.registry.in_node])
+        self.assertEqual(self.overdrive("install")["state"], "ready")
         self.assertEqual(self.drop_ins("nvidia.service"), [f"{UNITS}/nvidia.service.d/90-mine.conf"])
         self.node.check(f"rm {UNITS}/nvidia.service.d/90-mine.conf")
 
