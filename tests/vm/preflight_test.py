@@ -103,9 +103,30 @@ class PreflightTest(NodeTestCase):
         self.node.check(f"rm {path}")
         self.node.put(changed, path)
 
+    def test_0_a_rival_has_the_gpu(self) -> None:
+        """First: firmware that was asked for in the name of an unbound device keeps every driver from binding to it."""
+        installed = self.overdrive("install", "--no-activate", program="/tmp/bundle/bin/overdrive", rc=4)
+        self.assertIs(installed["fetched"], True)
+        self.node.put(self.rival(), "/tmp/rival.ko")
+        gpu = self.node.check(GPU_ADDRESS).strip()
+        self.node.check(f"insmod /tmp/rival.ko; echo pci-pf-stub >/sys/bus/pci/devices/{gpu}/driver_override\n"
+                        f"echo {gpu} >/sys/bus/pci/drivers/pci-pf-stub/bind")
+        finding = self.assert_refused("rival-bound", f"the kernel driver pci-pf-stub has the GPU {gpu}", reason="preflight")
+        # The remedy is a command that helps.
+        self.node.check(str(finding["remedy"]).split("'")[1])
+        self.node.check(f"echo >/sys/bus/pci/devices/{gpu}/driver_override; rmmod pci-pf-stub")
+        self.assertEqual(self.overdrive("preflight")["findings"], [])
+
+    def rival(self) -> Path:
+        """pci-pf-stub.ko of the node's kernel package: a driver that takes any device and does nothing with it."""
+        unpack = (f". {TOP}/ci/lib/debian-archive.sh; set -euo pipefail; "
+                  f"archive_unpack {self.work}/kernel $(archive_kernel_image {self.older.kernel})")
+        subprocess.run(["bash", "-c", unpack], check=True, stdout=subprocess.DEVNULL)
+        return next((self.work / "kernel").glob("**/pci-pf-stub.ko*"))
+
     def test_1_nothing_speaks_against_a_good_driver(self) -> None:
         """Installed, in force, and in milliseconds."""
-        self.assertEqual(self.overdrive("install", program="/tmp/bundle/bin/overdrive")["state"], "ready")
+        self.assertEqual(self.overdrive("install")["state"], "ready")
         self.assertEqual(self.overdrive("deactivate")["result"], "deactivated")
         answer = self.overdrive("preflight")
         self.assertEqual(answer["findings"], [])
@@ -162,25 +183,7 @@ class PreflightTest(NodeTestCase):
         self.configure("")
         self.overdrive("deactivate")
 
-    def test_5_a_rival_has_the_gpu(self) -> None:
-        self.node.put(self.rival(), "/tmp/rival.ko")
-        gpu = self.node.check(GPU_ADDRESS).strip()
-        self.node.check(f"insmod /tmp/rival.ko; echo pci-pf-stub >/sys/bus/pci/devices/{gpu}/driver_override\n"
-                        f"echo {gpu} >/sys/bus/pci/drivers/pci-pf-stub/bind")
-        finding = self.assert_refused("rival-bound", f"the kernel driver pci-pf-stub has the GPU {gpu}", reason="preflight")
-        # The remedy is a command that helps.
-        self.node.check(str(finding["remedy"]).split("'")[1])
-        self.node.check(f"echo >/sys/bus/pci/devices/{gpu}/driver_override; rmmod pci-pf-stub")
-        self.assertEqual(self.overdrive("preflight")["findings"], [])
-
-    def rival(self) -> Path:
-        """pci-pf-stub.ko of the node's kernel package: a driver that takes any device and does nothing with it."""
-        unpack = (f". {TOP}/ci/lib/debian-archive.sh; set -euo pipefail; "
-                  f"archive_unpack {self.work}/kernel $(archive_kernel_image {self.older.kernel})")
-        subprocess.run(["bash", "-c", unpack], check=True, stdout=subprocess.DEVNULL)
-        return next((self.work / "kernel").glob("**/pci-pf-stub.ko*"))
-
-    def test_6_somebody_elses_driver(self) -> None:
+    def test_5_somebody_elses_driver(self) -> None:
         self.node.check("mkdir -p /var/lib/dpkg; touch /var/lib/dpkg/status; cp /var/lib/dpkg/status /tmp/status\n"
                         "printf '\\nPackage: nvidia-kernel-dkms\\nStatus: install ok installed\\nVersion: 535.183.01-1\\n\\n' >>/var/lib/dpkg/status")
         self.assert_refused("foreign-driver", "this host has another NVIDIA driver: the package nvidia-kernel-dkms 535.183.01-1", rc=2,
@@ -202,7 +205,7 @@ class PreflightTest(NodeTestCase):
         self.assertEqual(self.overdrive("activate")["state"], "ready")
         self.overdrive("deactivate")
 
-    def test_7_signatures_are_enforced(self) -> None:
+    def test_6_signatures_are_enforced(self) -> None:
         """One-way: from here on this kernel takes signed modules only."""
         self.node.check("echo 1 >/sys/module/module/parameters/sig_enforce")
         self.assert_refused("unsigned-module", "module.sig_enforce is set, and 'lib/modules/")
@@ -241,7 +244,7 @@ class PreflightTest(NodeTestCase):
         trailer = struct.pack(">BBBBBxxxI", 0, 0, 2, 0, 0, len(signature)) + b"~Module signature appended~\n"
         return module.read_bytes() + signature + trailer
 
-    def test_8_the_kernel_loads_no_more_modules(self) -> None:
+    def test_7_the_kernel_loads_no_more_modules(self) -> None:
         """One-way as well."""
         self.configure('[preflight]\nignore = ["unsigned-module"]\n')
         self.node.check("echo 1 >/proc/sys/kernel/modules_disabled")
