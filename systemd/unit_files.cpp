@@ -60,7 +60,7 @@ std::string_view watched_paths(PendingSource pending) {
         case PendingSource::ostree:
             return "PathChanged=/run/ostree/staged-deployment";
         case PendingSource::boot_kernel:
-            return "PathChanged=/boot\nPathChanged=/boot/grub";
+            return "PathChanged=/boot\nPathChanged=/boot/grub\nPathChanged=/vmlinuz";
         case PendingSource::snapshot:
             return "PathChanged=/.snapshots\nPathChanged=/run/reboot-needed";
         case PendingSource::update_engine:
@@ -157,6 +157,7 @@ Values values_of(const UnitOptions& options, const std::vector<std::string>& con
             {"WAIT_SECONDS", fmt::format("{}", options.kubelet_wait.count())},
             {"WAIT_LIMIT_SECONDS", fmt::format("{}", (options.kubelet_wait + kWaitGrace).count())},
             {"WATCHED_PATHS", std::string{watched_paths(options.pending)}},
+            {"SETTLE", watched_paths(options.pending).empty() ? "" : " --settle"},
             {"NEED", options.strict ? "Requires" : "Wants"}};
 }
 

@@ -63,7 +63,9 @@ void add_stage(CLI::App& app, Dispatch& dispatch) {
     verb->add_flag("--allow-older", options->allow_older,
                    "accept an artifact whose signed serial is lower than that of what was installed from there before");
     verb->add_flag("--dry-run", options->dry_run, "tell what would be fetched and change nothing");
-    verb->add_flag("--unit", options->unit, "called by nvidia-stage.service: [stage] auto decides")->excludes(os);
+    CLI::Option* const unit =
+        verb->add_flag("--unit", options->unit, "called by nvidia-stage.service: [stage] auto decides")->excludes(os);
+    verb->add_flag("--settle", options->settle, "with --unit: stay until two looks, 10 s apart, agree")->needs(unit);
     verb->add_flag(
             "--watch", options->watch,
             "called by nvidia-stage-watch.service: wait for update_engine's signal and start nvidia-stage.service")

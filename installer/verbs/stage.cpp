@@ -25,7 +25,9 @@ constexpr const char* kStageUnit = "nvidia-stage.service";
 constexpr const char* kGateUnit = "nvidia-gate.service";
 constexpr std::chrono::minutes kLookAgain{15};
 /// A second update may become pending while the first is being staged.
-constexpr int kMostRounds = 3;
+constexpr int kMostRounds = 5;
+/// Between two looks that must agree. A package manager changes /boot in several steps.
+constexpr std::chrono::seconds kSettle{10};
 
 /// What a staging came to.
 struct Outcome {
@@ -208,6 +210,29 @@ Outcome stage_and_tell(const StageOptions& options, Services& services, const Co
     }
 }
 
+void settle(Services& services) {
+    constexpr std::chrono::milliseconds kSlice{200};
+    for (std::chrono::milliseconds left = kSettle; left.count() > 0 && !is_interrupted(); left -= kSlice)
+        services.clock.sleep(kSlice);
+}
+
+/// Stages what is pending until two looks agree: systemd's path unit does not see what changes while its service runs.
+Outcome stage_until_settled(const StageOptions& options, Services& services, const Config& config, Report& report) {
+    std::optional<Outcome> last;
+    for (int round = 0; round < kMostRounds; ++round) {
+        const auto pending = asked_for(options, services);
+        const auto key = [](const std::optional<PendingOs>& os) {
+            return os ? std::optional{os->os_key} : std::nullopt;
+        };
+        if (last && key(last->pending) == key(pending)) break;
+        last = pending ? stage_and_tell(options, services, config, *pending, report)
+                       : nothing("no other OS release is pending, nothing to do");
+        if (options.settle) settle(services);
+        if (!options.unit || is_interrupted()) break;
+    }
+    return *last;
+}
+
 /// Starts nvidia-stage.service for every OS release that becomes pending, until a signal asks to stop.
 ExitCode watch(Services& services, Report& report) {
     require_root(services, "stage");
@@ -243,15 +268,7 @@ ExitCode run_stage(const StageOptions& options, Services& services, Report& repo
         return tell(nothing("there is no GPU, nothing to do"), report);
     // Nothing could bring it, and no hold would help.
     if (options.unit && config.sources.empty()) return tell(nothing("no source is configured, nothing to do"), report);
-    auto pending = asked_for(options, services);
-    if (!pending) return tell(nothing("no other OS release is pending, nothing to do"), report);
-    Outcome outcome = stage_and_tell(options, services, config, *pending, report);
-    for (int round = 1; options.unit && round < kMostRounds; ++round) {
-        const auto next = asked_for(options, services);
-        if (!next || next->os_key == outcome.pending->os_key) break;
-        outcome = stage_and_tell(options, services, config, *next, report);
-    }
-    return tell(outcome, report);
+    return tell(stage_until_settled(options, services, config, report), report);
 }
 
 }  // namespace overdrive

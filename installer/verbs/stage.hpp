@@ -15,7 +15,8 @@ struct StageOptions {
     std::optional<std::string> os{};      ///< OS key to stage for; nullopt: the pending OS
     std::optional<std::string> kernel{};  ///< with `os`: the artifact must be for this kernel release
     bool dry_run = false;
-    bool unit = false;   ///< called by nvidia-stage.service
+    bool unit = false;    ///< called by nvidia-stage.service
+    bool settle = false;  ///< with `unit`: called because a file changed; stay until nothing more changes
     bool watch = false;  ///< called by nvidia-stage-watch.service: start nvidia-stage.service when an update is pending
     bool allow_older = false;  ///< an artifact may be older than what was installed from its place before
 };

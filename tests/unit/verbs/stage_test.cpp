@@ -161,6 +161,15 @@ TEST_F(StageTest, TheUnitStagesWhatBecomesPendingMeanwhile) {
     EXPECT_THAT(artifacts.asked, Contains("4081.4.0-900.1.0"));
 }
 
+TEST_F(StageTest, TheUnitStaysUntilAPackageManagerIsThroughWithTheBootDirectory) {
+    int asked = 0;
+    pending = [&asked] { return ++asked > 1 ? std::optional{next_release()} : std::nullopt; };
+    EXPECT_EQ(stage({.unit = true, .settle = true}), ExitCode::ok);
+    EXPECT_EQ(report.json["result"], "staged") << "what was there ten seconds after the first look";
+    EXPECT_TRUE(store.find_generation(next));
+    EXPECT_EQ(asked, 3) << "and the third look agrees with the second";
+}
+
 TEST_F(StageTest, TheWatchStartsTheUnitOnceForEveryPendingOs) {
     std::vector<std::optional<std::string>> told{std::nullopt, "4081.3.0", "4081.3.0", "4081.4.0"};
     std::size_t at = 0;
