@@ -33,6 +33,8 @@ from vm_registry import Registry  # noqa: E402
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 FAKES = Path(os.environ.get("OVERDRIVE_BIN", TOP / "build/dev/bin"))
 DRIVER = "900.1.0"
+# The node as a Debian wishes another: for the next kernel it has none, where DRIVER would fit what is left of the OS update.
+DEBIAN_DRIVER = "900.1.2"
 POLICY = """<busconfig><policy user="root"><allow own="com.coreos.update1"/></policy>
 <policy context="default"><allow send_destination="com.coreos.update1"/></policy></busconfig>"""
 # The node's /usr masks logind; Debian's unit, without what needs a login.
@@ -89,7 +91,7 @@ class StageTest(NodeTestCase):
         for release in (cls.older, cls.newer):
             artifacts.push(release, DRIVER)
         for release in (replace(cls.older, version=f"12-{cls.older.kernel}"), cls.debian):
-            artifacts.push(release, DRIVER, os_id="debian")
+            artifacts.push(release, DEBIAN_DRIVER, os_id="debian")
         bundle_fake(cls.work / "fake")
         cls.node = Node(cls.older, qemu_arguments=pcap.capture_to(cls.work / "traffic.pcap"))
         cls.addClassCleanup(cls.tearDownClass)
@@ -182,16 +184,17 @@ class StageTest(NodeTestCase):
         subprocess.run(["bash", "-euc", '. "$1"; archive_fetch "$2" linux-base "$(archive_kernel_image "$3")"', "fetch",
                         str(TOP / "ci/lib/debian-archive.sh"), str(packages), self.newer.kernel], check=True)
         self.node.put(packages, "/root/kernel")
-        self.node.check("mount -t tmpfs tmpfs /usr/local/bin\n"  # a Debian's programs are linked there
+        self.node.check(f"sed -i 's/{DRIVER}/{DEBIAN_DRIVER}/' /etc/overdrive/config.toml\n"
+                        "mount -t tmpfs tmpfs /usr/local/bin\n"  # a Debian's programs are linked there
                         "rm /etc/os-release; printf 'ID=debian\\nVERSION_ID=12\\nPRETTY_NAME=Debian\\n' >/etc/os-release\n"
                         f"{PROGRAM} install", timeout=300)
         self.assertEqual(self.node.check("systemctl is-active nvidia-stage.path").strip(), "active")
         self.assertEqual(self.gate()["reason"], "no-pending-os")
         self.node.check(INSTALL_KERNEL, timeout=300)
         self.assertIn(self.newer.kernel, self.node.check("readlink /vmlinuz"), "the package's own script made the link")
-        self.node.wait_for(f"test -e /opt/nvidia/.overdrive/generations/{DRIVER}@{self.debian.version}.json", 120)
+        self.node.wait_for(f"test -e /opt/nvidia/.overdrive/generations/{DEBIAN_DRIVER}@{self.debian.version}.json", 120)
         answer = self.gate()
-        self.assertEqual((answer["reason"], answer["generation"]), ("installed", f"{DRIVER}/{self.debian.version}"))
+        self.assertEqual((answer["reason"], answer["generation"]), ("installed", f"{DEBIAN_DRIVER}/{self.debian.version}"))
         pending = answer["pending_os"]
         assert isinstance(pending, dict)
         self.assertEqual((pending["source"], pending["kernel_release"]), ("boot", self.newer.kernel))
