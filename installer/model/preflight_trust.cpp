@@ -95,21 +95,52 @@ bool issuer_is_enrolled(const PreflightFacts& facts, const SignerKey& signer) {
                                             [&](const EnrolledKey& key) { return subject_of(key) == signer.issuer; });
 }
 
-void tell_unproven(const PreflightFacts& facts, const ModuleFacts& module, std::vector<Finding>& findings) {
+/// Modules that one sentence tells of.
+struct Alike {
+    const ModuleFacts* first;
+    Standing standing;
+    std::size_t count = 1;
+
+    /// `'lib/modules/RELEASE/nvidia.ko' (and 3 more)`
+    [[nodiscard]] std::string named() const {
+        return count == 1 ? fmt::format("'{}'", first->path)
+                          : fmt::format("'{}' (and {} more)", first->path, count - 1);
+    }
+};
+
+/// The modules by how the kernel will take them and by who signed them.
+std::vector<Alike> grouped(const std::vector<ModuleFacts>& modules, const PreflightFacts& facts) {
+    std::vector<Alike> groups;
+    for (const ModuleFacts& module : modules) {
+        const Standing standing = standing_of(module, facts);
+        const auto same = std::find_if(groups.begin(), groups.end(), [&](const Alike& group) {
+            return group.standing == standing && group.first->signer == module.signer;
+        });
+        if (same == groups.end()) {
+            groups.push_back({&module, standing});
+        } else {
+            ++same->count;
+        }
+    }
+    return groups;
+}
+
+void tell_unproven(const PreflightFacts& facts, const Alike& group, std::vector<Finding>& findings) {
     const std::string enforced = why_enforced(facts.policy);
+    const ModuleFacts& module = *group.first;
     if (!facts.policy.keys) {
         findings.push_back(
             Finding{"signer-unproven", module.name,
                     fmt::format("{}, and the kernel's keyrings cannot be read: whether it knows the signer of "
-                                "'{}' shows when it is loaded",
-                                enforced, module.name),
+                                "{} shows when it is loaded",
+                                enforced, group.named()),
                     "run it as root on the host to read them"});
         return;
     }
     if (issuer_is_enrolled(facts, *module.signer)) return;  // as much as this form of signature can show
     findings.push_back(
         Finding{"signer-unproven", module.name,
-                fmt::format("{}; '{}' is signed with {}, and no keyring names that issuer", enforced, module.name,
+                fmt::format("{}; {} is signed with {}, and no keyring names that issuer", enforced, group.named(),
                             name_of(*module.signer)),
                 "if the kernel refuses it: enrol the signer's certificate with 'mokutil --import', and put it "
                 "beside the modules as signing_key.x509 so that this can be told beforehand"});
@@ -147,33 +178,34 @@ void judge_symbols(const PreflightQuestion& question, const PreflightFacts& fact
 void judge_signatures(const PreflightFacts& facts, std::vector<Finding>& findings) {
     if (!facts.modules || !facts.policy.enforces_signatures.value_or(false)) return;
     const std::string enforced = why_enforced(facts.policy);
-    for (const ModuleFacts& module : *facts.modules) {
-        switch (standing_of(module, facts)) {
+    for (const Alike& group : grouped(*facts.modules, facts)) {
+        const ModuleFacts& module = *group.first;
+        switch (group.standing) {
             case Standing::trusted:
                 break;
             case Standing::unsigned_:
                 findings.push_back(
                     {"unsigned-module", module.name,
-                     fmt::format("{}, and '{}' is not signed: the kernel will refuse it", enforced, module.path),
+                     fmt::format("{}, and {} is not signed: the kernel will refuse it", enforced, group.named()),
                      "publish signed modules ('sign-file' of the kernel, with a key that this host "
                      "has enrolled), or do not enforce signatures"});
                 break;
             case Standing::unknown_signer:
                 findings.push_back(
                     {"signer-unknown", module.name,
-                     fmt::format("{}, and '{}' is signed with {}, which is in none of the kernel's {} keys", enforced,
-                                 module.path, name_of(*module.signer), facts.policy.keys->size()),
+                     fmt::format("{}, and {} is signed with {}, which is in none of the kernel's {} keys", enforced,
+                                 group.named(), name_of(*module.signer), facts.policy.keys->size()),
                      "enrol the signer's certificate ('mokutil --import CERTIFICATE', then reboot), or publish "
                      "modules signed with a key that is enrolled"});
                 break;
             case Standing::unreadable:
                 findings.push_back(
                     Finding{"signer-unproven", module.name,
-                            fmt::format("{}, and the signature of '{}' cannot be read", enforced, module.path),
+                            fmt::format("{}, and the signature of {} cannot be read", enforced, group.named()),
                             "'overdrive verify' tells whether the file is what was installed"});
                 break;
             case Standing::unproven:
-                tell_unproven(facts, module, findings);
+                tell_unproven(facts, group, findings);
                 break;
         }
     }
