@@ -27,5 +27,5 @@ def kernel_of_archive(release: str, work: Path) -> Kernel:
     """Raises NoKernel. What is fetched stays in build/archive, for the next time."""
     headers = Path(run_script('kernel_headers "$1"', release))
     facts = work / "kernel-facts.json"
-    facts.write_text(run_script(f"'{TOP}/builder-images/debian/kernel-facts' \"$1\"", release))
+    facts.write_text(run_script(f"'{TOP}/builder-images/debian/kernel-facts' --kernel \"$1\" --architecture \"$(uname -m)\"", release))
     return Kernel(symvers=headers / "Module.symvers", facts_file=facts, headers=headers)
