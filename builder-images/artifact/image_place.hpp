@@ -43,8 +43,10 @@ public:
     virtual void read_blob(const BlobDescriptor& blob, const Sink& sink) = 0;
     /// The tags, sorted. @param most gives up beyond so many @throws Error bad_manifest beyond `most`
     [[nodiscard]] virtual std::vector<std::string> tags(std::size_t most) = 0;
-    /// Manifests whose `subject` is `subject`, where the place keeps such a list; empty elsewhere.
-    [[nodiscard]] virtual std::vector<BlobDescriptor> referrers(const Digest& subject) = 0;
+    /// Manifests of this `artifactType` whose `subject` is `subject`, where the place keeps such a list; empty
+    /// elsewhere.
+    [[nodiscard]] virtual std::vector<BlobDescriptor> referrers(const Digest& subject,
+                                                                std::string_view artifact_type) = 0;
 };
 
 /// Where a blob that is written comes from.

@@ -163,11 +163,13 @@ archive_unpack() {
     archive_update # also makes $archive_dir
     # Each failure by hand: a caller that tests our status has switched errexit off.
     debs=$(mktemp -d "$archive_dir/unpack.XXXXXX") || archive_die "cannot make a directory in $archive_dir"
-    archive_fetch "$debs" "$@" || archive_die "cannot fetch $*"
+    OVERDRIVE_LEDGER=${OVERDRIVE_LEDGER:+$debs/ledger} ledger_licences_later=yes archive_fetch "$debs" "$@" ||
+        archive_die "cannot fetch $*"
     mkdir -p "$dir"
     for deb in "$debs"/*.deb; do
         dpkg-deb -x "$deb" "$dir" || archive_die "cannot unpack $(basename "$deb") into $dir"
     done
+    [ -z "${OVERDRIVE_LEDGER:-}" ] || ledger_take "$debs/ledger" "$dir"
     rm -r "$debs"
 }
 

@@ -12,6 +12,7 @@ void add_moving_verbs(CLI::App& app, Chosen& chosen);   ///< push, copy
 void add_looking_verbs(CLI::App& app, Chosen& chosen);  ///< inspect, list
 void add_tag_verb(CLI::App& app, Chosen& chosen);       ///< tag
 void add_resolve_verb(CLI::App& app, Chosen& chosen);   ///< resolve
+void add_attach_verbs(CLI::App& app, Chosen& chosen);   ///< attach, attached
 void add_sign_verb(CLI::App& app, Chosen& chosen);
 void add_verify_verb(CLI::App& app, Chosen& chosen);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "builder-images/artifact/manifest_links.hpp"
+#include "builder-images/artifact/transfer/attach_file.hpp"
 #include "builder-images/artifact/transfer/signature_set.hpp"
 #include "registry/signature_manifest.hpp"
 
@@ -16,22 +17,13 @@ constexpr int kMostOverwritten = 5;
 
 std::vector<RawManifest> referring_sets(ImageReader& place, const Digest& image) {
     std::vector<RawManifest> sets;
-    for (const BlobDescriptor& referrer : place.referrers(image))
+    for (const BlobDescriptor& referrer : place.referrers(image, kSignatureArtifactType))
         if (auto set = place.manifest(referrer.digest)) sets.push_back(std::move(*set));
     return sets;
 }
 
-/// A small blob that is in memory.
-void put_text(ImageWriter& to, const char* media_type, const std::string& text, const Digest& digest) {
-    const BlobDescriptor blob{media_type, digest, text.size(), {}};
-    if (to.has_blob(blob)) return;
-    BlobOrigin origin;
-    origin.read = [&](const ImageReader::Sink& sink) { sink(text); };
-    to.put_blob(blob, origin);
-}
-
 void put_set(ImageWriter& to, const SignatureSet& set) {
-    put_text(to, kConfigType, set.config, links_of(set.manifest).blobs.front().digest);
+    put_text(to, kConfigType, set.config);
     to.put_manifest(set.manifest);
 }
 
@@ -59,7 +51,10 @@ std::size_t add_signatures(ImageWriter& to, const RawManifest& image, const RawM
         for (const SignatureSet& referrer : referrers_of(image, set, referring_sets(to, image.digest)))
             put_set(to, referrer);
     }
-    const std::string tag = signature_tag(image.digest);
+    return add_to_tag(to, signature_tag(image.digest), set);
+}
+
+std::size_t add_to_tag(ImageWriter& to, const std::string& tag, const RawManifest& set) {
     for (int tries = 0; tries < kMostOverwritten; ++tries) {
         const auto theirs = to.tagged(tag);
         const auto grown = add_to_set(theirs, set);

@@ -22,6 +22,10 @@ namespace overdrive {
 std::size_t add_signatures(ImageWriter& to, const RawManifest& image, const RawManifest& set,
                            const std::function<BlobOrigin(const BlobDescriptor&)>& payload);
 
+/// Adds the layers of `set` to those that a tag of cosign's has; their blobs are at the place already.
+/// @return how many it then has @throws Error busy when others keep overwriting the tag
+std::size_t add_to_tag(ImageWriter& to, const std::string& tag, const RawManifest& set);
+
 /// Copies all signatures of an image. @param origin where blobs may be mounted from
 /// @return how many the image has at `to` then
 std::size_t copy_signatures(ImageReader& from, ImageWriter& to, const RawManifest& image, const BlobOrigin& origin);

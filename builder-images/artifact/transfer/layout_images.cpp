@@ -8,6 +8,7 @@
 
 #include "builder-images/artifact/index_merge.hpp"
 #include "builder-images/artifact/manifest_links.hpp"
+#include "builder-images/artifact/transfer/referrer_list.hpp"
 #include "model/json_reader.hpp"
 #include "registry/blob_check.hpp"
 #include "registry/image_manifest.hpp"
@@ -115,7 +116,11 @@ std::vector<std::string> LayoutImages::tags(std::size_t most) {
     return tags;
 }
 
-std::vector<BlobDescriptor> LayoutImages::referrers(const Digest& subject) {
+std::vector<BlobDescriptor> LayoutImages::referrers(const Digest& subject, std::string_view artifact_type) {
+    if (artifact_type != kSignatureArtifactType) {
+        const auto list = tagged(referrers_tag(subject));
+        return list ? listed_referrers(list->bytes, artifact_type) : std::vector<BlobDescriptor>{};
+    }
     std::vector<BlobDescriptor> found;
     for (const ManifestDescriptor& entry : parse_referrers(read_index(), name_ + ": index.json")) {
         if (parse_subject(load(entry).bytes, "manifest " + entry.digest.text()) == subject)
@@ -139,9 +144,9 @@ std::vector<std::string> LayoutDirectory::tags(std::size_t most) {
     return images_.tags(most);
 }
 
-std::vector<BlobDescriptor> LayoutDirectory::referrers(const Digest& subject) {
+std::vector<BlobDescriptor> LayoutDirectory::referrers(const Digest& subject, std::string_view artifact_type) {
     if (is_empty()) return {};
-    return images_.referrers(subject);
+    return images_.referrers(subject, artifact_type);
 }
 
 BlobMove LayoutDirectory::put_blob(const BlobDescriptor& blob, const BlobOrigin& origin) {

@@ -25,7 +25,7 @@ public:
     [[nodiscard]] std::optional<RawManifest> manifest(const Digest& digest) override;
     void read_blob(const BlobDescriptor& blob, const Sink& sink) override;
     [[nodiscard]] std::vector<std::string> tags(std::size_t most) override;
-    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject) override;
+    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject, std::string_view artifact_type) override;
 
 private:
     [[nodiscard]] std::string read_index();
@@ -47,7 +47,7 @@ public:
     }
     void read_blob(const BlobDescriptor& blob, const Sink& sink) override { images_.read_blob(blob, sink); }
     [[nodiscard]] std::vector<std::string> tags(std::size_t most) override;
-    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject) override;
+    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject, std::string_view artifact_type) override;
 
     [[nodiscard]] bool has_blob(const BlobDescriptor& blob) override { return layout_.has(blob); }
     BlobMove put_blob(const BlobDescriptor& blob, const BlobOrigin& origin) override;
@@ -75,7 +75,10 @@ public:
     /// What was written cannot be read before it is finished. @throws Error unsupported
     void read_blob(const BlobDescriptor& blob, const Sink& sink) override;
     [[nodiscard]] std::vector<std::string> tags(std::size_t most) override;
-    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& /*subject*/) override { return {}; }
+    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& /*subject*/,
+                                                        std::string_view /*artifact_type*/) override {
+        return {};
+    }
 
     [[nodiscard]] bool has_blob(const BlobDescriptor& blob) override { return blobs_.contains(blob.digest); }
     BlobMove put_blob(const BlobDescriptor& blob, const BlobOrigin& origin) override;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder-images/artifact/manifest_links.hpp"
+#include "builder-images/artifact/transfer/referrer_list.hpp"
 #include "builder-images/artifact/transfer/registry_blob.hpp"
 #include "builder-images/artifact/transfer/registry_refusal.hpp"
 #include "builder-images/artifact/transfer/upload_place.hpp"
@@ -116,21 +117,14 @@ std::optional<std::string> RegistryImages::ask_referrers(const Digest& subject) 
     return *lists_referrers_ ? std::optional{response.body} : std::nullopt;
 }
 
-std::vector<BlobDescriptor> RegistryImages::referrers(const Digest& subject) {
+std::vector<BlobDescriptor> RegistryImages::referrers(const Digest& subject, std::string_view artifact_type) {
     std::optional<std::string> list = lists_referrers_.value_or(true) ? ask_referrers(subject) : std::nullopt;
     if (!list) {
         const auto kept_by_tag = get(referrers_tag(subject));
         if (!kept_by_tag || !is_index_type(kept_by_tag->media_type)) return {};
         list = kept_by_tag->bytes;
     }
-    std::vector<BlobDescriptor> found;
-    for (const JsonReader& entry :
-         JsonReader::parse(*list, "list of referrers", Errc::bad_manifest).objects("manifests")) {
-        if (entry.optional_string("artifactType") == kSignatureArtifactType)
-            found.push_back(
-                {entry.string("mediaType"), Digest::parse(entry.string("digest")), entry.number("size"), {}});
-    }
-    return found;
+    return listed_referrers(*list, artifact_type);
 }
 
 bool RegistryImages::lists_referrers() {

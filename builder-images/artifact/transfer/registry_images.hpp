@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::optional<RawManifest> manifest(const Digest& digest) override;
     void read_blob(const BlobDescriptor& blob, const Sink& sink) override;
     [[nodiscard]] std::vector<std::string> tags(std::size_t most) override;
-    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject) override;
+    [[nodiscard]] std::vector<BlobDescriptor> referrers(const Digest& subject, std::string_view artifact_type) override;
 
     [[nodiscard]] bool has_blob(const BlobDescriptor& blob) override;
     BlobMove put_blob(const BlobDescriptor& blob, const BlobOrigin& origin) override;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "builder-images/artifact/manifest_links.hpp"
+#include "builder-images/artifact/transfer/referrer_list.hpp"
 #include "registry/signature_manifest.hpp"
 #include "support/sha256.hpp"
 
@@ -100,6 +101,15 @@ SignatureSet signature_set(const std::string& payload, const std::string& base64
                              {"size", payload.size()},
                              {"digest", digest_of(payload).text()},
                              {"annotations", {{kSignatureAnnotation, base64_signature}}}};
+    return finished(manifest_of(ordered_json::array({layer})), kConfigType);
+}
+
+SignatureSet attestation_set(const std::string& envelope, const std::string& predicate_type) {
+    // cosign wants the annotation of a signature; an envelope has its signatures inside.
+    const ordered_json layer{{"mediaType", kEnvelopeType},
+                             {"size", envelope.size()},
+                             {"digest", digest_of(envelope).text()},
+                             {"annotations", {{kSignatureAnnotation, ""}, {"predicateType", predicate_type}}}};
     return finished(manifest_of(ordered_json::array({layer})), kConfigType);
 }
 

@@ -21,6 +21,11 @@ struct SignatureSet {
 /// A set of one signature.
 [[nodiscard]] SignatureSet signature_set(const std::string& payload, const std::string& base64_signature);
 
+/// A set of one attestation: what cosign keeps under the tag `sha256-<hex>.att`.
+/// @param envelope        in DSSE, with its signatures inside
+/// @param predicate_type  of the in-toto statement in it
+[[nodiscard]] SignatureSet attestation_set(const std::string& envelope, const std::string& predicate_type);
+
 /// All layers of `theirs`, in their order, and those of `ours` that it has not: nothing is ever taken away.
 /// @return nullopt when `theirs` has them all
 /// @throws Error bad_manifest
