@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proof import description_checks, layer_checks, library_checks, module_checks, signature_checks
+from proof import description_checks, layer_checks, library_checks, module_checks, signature_checks, vm_checks
 from proof.report import Check, Result, run_check
 from proof.subject import Subject
+from proof.vm_checks import Boot
 
 IMAGE = "image"  # made while the image is read; see layers.py
 
@@ -80,13 +81,28 @@ CHECKS: dict[str, Check] = {
     "c-library": library_checks.c_library,
 }
 
+# What a booted kernel says.
+VM_CHECKS: dict[str, Check] = {
+    "vm-boot": vm_checks.vm_boot,
+    "vm-load": vm_checks.vm_load,
+    "vm-version": vm_checks.vm_version,
+    "vm-firmware": vm_checks.vm_firmware,
+    "vm-taint": vm_checks.vm_taint,
+    "vm-unload": vm_checks.vm_unload,
+}
+ALL_CHECKS = CHECKS | VM_CHECKS
+
 
 def describe_checks() -> str:
     """One line for each check: its name and what holds when it passes."""
     rows = {IMAGE: "The image is whole: layout, digests, configuration, the three layers."}
-    rows |= {name: (check.__doc__ or "").split("\n")[0] for name, check in CHECKS.items()}
+    rows |= {name: (check.__doc__ or "").split("\n")[0] for name, check in ALL_CHECKS.items()}
     return "".join(f"{name:<18}{text}\n" for name, text in rows.items())
 
 
 def run_checks(subject: Subject) -> list[Result]:
     return [run_check(name, check, subject) for name, check in CHECKS.items()]
+
+
+def run_vm_checks(boot: Boot) -> list[Result]:
+    return [run_check(name, check, boot) for name, check in VM_CHECKS.items()]

@@ -8,7 +8,8 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from proof.elf_file import MAGIC, machine_of
-from proof.subject import Subject
+from proof.layers import DRIVER_DIRECTORY
+from proof.subject import FIRMWARE, Subject
 
 VERSION = re.compile(r"^([A-Z]+)_([0-9]+(?:\.[0-9]+)*)$")
 LIBRARIES = "lib64"  # what a node exposes; a daemon's library_path comes before it
@@ -21,7 +22,7 @@ def architecture(subject: Subject) -> Iterator[str]:
         yield f"the image is for {subject.image.architecture}, driver.json for {wanted.name}, which is {wanted.oci}"
     count = 0
     for layer, member in subject.image.members():
-        if member.head[:4] != MAGIC:
+        if member.head[:4] != MAGIC or member.name.startswith(f"{DRIVER_DIRECTORY}/{FIRMWARE}"):
             continue
         count += 1
         machine = machine_of(member.head)

@@ -56,7 +56,7 @@ def not_run(name: str, reason: str) -> Result:
 
 @dataclass
 class Report:
-    """All results of one artifact. `artifact` says which one: reference, tag, manifest digest, pair."""
+    """All results of one artifact. `artifact` says which one: reference, tag, digest of the manifest, pair."""
 
     artifact: dict[str, Any]
     results: list[Result] = field(default_factory=list)

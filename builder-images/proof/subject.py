@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kernel_module import KernelModule, NotAModule, read_exports, Export
-
+from kernel_module import Export, KernelModule, NotAModule, read_exports
 from proof.elf_file import MAGIC, ElfFile, NotElf, read_elf
 from proof.layers import Image
 from proof.report import NotRun
 
+FIRMWARE = "lib/firmware/"  # ELF files there are for the GPU's own processors
 HOST_FILE = Path(__file__).resolve().parent / "host.toml"
 
 
@@ -24,8 +24,6 @@ class Kernel:
 
     symvers: Path | None = None
     facts_file: Path | None = None
-    tree: Path | None = None  # boot/vmlinuz-RELEASE and lib/modules/RELEASE
-    headers: Path | None = None  # what /lib/modules/RELEASE/build is
 
     @cached_property
     def exports(self) -> dict[str, Export]:
@@ -103,7 +101,7 @@ class Subject:
         read, damaged = {}, {}
         for path in sorted(self.tree.rglob("*")):
             name = str(path.relative_to(self.tree))
-            if path.is_symlink() or not path.is_file() or path.suffix == ".ko":
+            if path.is_symlink() or not path.is_file() or path.suffix == ".ko" or name.startswith(FIRMWARE):
                 continue
             with path.open("rb") as file:
                 if file.read(4) != MAGIC:
