@@ -38,7 +38,21 @@ class OperatingSystem:
     architectures: tuple[str, ...]
     streams: tuple[Stream, ...]
     flavours: tuple[str, ...] = ("",)  # {arch} is Debian's word for the architecture
+    sites: dict[str, str] = field(default_factory=dict, hash=False)  # architecture, or `all` -> where it is told of; a mirror may stand in
+    places: dict[str, str] = field(default_factory=dict, hash=False)  # what a build needs -> where, with {version} and the like
     exercised: bool = False  # whether this project has ever run watcher and builder against the real thing
+
+    def site(self, architecture: str) -> str:
+        """@raise CatalogError when matrix.toml names none"""
+        return self._named(self.sites, architecture if architecture in self.sites else "all", "sites")
+
+    def place(self, name: str) -> str:
+        return self._named(self.places, name, "places")
+
+    def _named(self, table: dict[str, str], name: str, what: str) -> str:
+        if name not in table:
+            raise CatalogError(f"[[os]] {self.name}: its {what} have no '{name}'")
+        return table[name]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,15 @@ from catalog import definition as definitions
 from catalog.cell import CatalogError, Cell
 from catalog.definition import Definition, OperatingSystem
 from catalog.expand import Selection, cells
+from catalog.fetch import HttpFetcher
 from catalog.registry import ROOT, ArtifactRegistry, RegistryView, with_states
 from catalog.watchers.debian import AptLists, DebianWatcher
+from catalog.watchers.fedora_coreos import FedoraCoreosWatcher
+from catalog.watchers.flatcar import FlatcarWatcher
+from catalog.watchers.microos import MicroosWatcher
 from catalog.watchers.nvidia import ListedDrivers
 from catalog.watchers.port import DriverWatcher, Watcher
+from catalog.watchers.ubuntu import UbuntuWatcher
 from catalog.watching import Failure, Watched, watch
 
 DEFINITION = ROOT / "ci/matrix.toml"
@@ -29,8 +34,10 @@ class Matrix:
 
 def real_watchers(definition: Definition) -> tuple[dict[str, Watcher], dict[str, DriverWatcher]]:
     """Those that ask archives and the network."""
-    debian = DebianWatcher(AptLists())
-    return {"debian": debian}, {"debian-archive": debian, "nvidia": ListedDrivers(ROOT / definition.drivers.versions)}
+    debian, fetcher = DebianWatcher(AptLists()), HttpFetcher()
+    watchers: dict[str, Watcher] = {"debian": debian, "ubuntu": UbuntuWatcher(fetcher), "flatcar": FlatcarWatcher(fetcher),
+                                    "fedora-coreos": FedoraCoreosWatcher(fetcher), "microos": MicroosWatcher(fetcher)}
+    return watchers, {"debian-archive": debian, "nvidia": ListedDrivers(ROOT / definition.drivers.versions)}
 
 
 def chosen_systems(definition: Definition, names: tuple[str, ...]) -> list[OperatingSystem]:
