@@ -59,7 +59,7 @@ class Cell:
     reason: str = ""  # why blocked
     where: str = ""  # where that can be read
     digest: str | None = None
-    runner: tuple[str, ...] = ()
+    runner: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # CI system -> labels; none: no machine has its architecture
 
     @property
     def tag(self) -> str:
@@ -71,7 +71,7 @@ class Cell:
                 "kernel_release": release.kernel, "architecture": release.architecture, "flavour": release.flavour, "date": release.date,
                 "driver": driver.id, "driver_version": driver.version, "branch": driver.branch, "module_type": driver.module_type,
                 "repository": self.repository, "tag": self.tag, "state": self.state, "reason": self.reason or None,
-                "where": self.where or None, "digest": self.digest, "runner": list(self.runner), "inputs": dict(release.inputs)}
+                "where": self.where or None, "digest": self.digest, "runner": {system: list(labels) for system, labels in self.runner.items()}, "inputs": dict(release.inputs)}
 
 
 def os_key_of(rule: str, version: str, kernel: str) -> str:

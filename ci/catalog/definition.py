@@ -11,6 +11,7 @@ from catalog.cell import CatalogError
 from catalog.versions import Range
 
 KEY_RULES = ("version", "version-kernel")
+CI_SYSTEMS = ("github", "gitlab")
 MODULE_TYPES = ("open", "proprietary", "stand-in")
 
 
@@ -94,7 +95,7 @@ class Definition:
     drivers: DriverPolicy
     blocked: tuple[Blocked, ...]
     retention: RetentionPolicy
-    runners: dict[str, tuple[str, ...]] = field(default_factory=dict)  # architecture -> labels of a CI runner
+    runners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # architecture -> CI system -> labels of a runner
     repository: str = ""
 
 
@@ -144,6 +145,13 @@ def _checked_blocked(table: dict[str, Any], number: int, names: set[str]) -> Blo
     return blocked
 
 
+def _runners(table: dict[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
+    for architecture, systems in table.items():
+        if not isinstance(systems, dict) or not all(name in CI_SYSTEMS and isinstance(labels, list) for name, labels in systems.items()):
+            raise CatalogError(f"[runners] {architecture}: wanted is {{ github = [LABEL...], gitlab = [TAG...] }}")
+    return {architecture: {name: tuple(labels) for name, labels in systems.items()} for architecture, systems in table.items()}
+
+
 def parse(text: str) -> Definition:
     try:
         document = tomllib.loads(text)
@@ -167,7 +175,7 @@ def parse(text: str) -> Definition:
         raise CatalogError(str(error)) from error
     return Definition(systems, _made(DriverPolicy, document.get("drivers", {}), "[drivers]"), blocked,
                       _made(RetentionPolicy, document.get("retention", {}), "[retention]"),
-                      {name: tuple(labels) for name, labels in document.get("runners", {}).items()}, document.get("repository", ""))
+                      _runners(document.get("runners", {})), document.get("repository", ""))
 
 
 def read(path: Path) -> Definition:

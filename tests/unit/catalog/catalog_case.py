@@ -19,7 +19,7 @@ ANSWERS = Path(__file__).resolve().parent / "answers"
 SMALL = """
 schema = 1
 [runners]
-x86_64 = ["big"]
+x86_64 = { github = ["big"], gitlab = ["huge"] }
 [drivers]
 branches = ["535", "550"]
 module_types = ["open", "proprietary"]

@@ -214,7 +214,7 @@ class Printed(unittest.TestCase):
                                            "reason", "digest", "runner")}
         self.assertEqual(rest, {"kernel_release": "6.6.3-flatcar", "architecture": "x86_64", "driver": "550.163.01-open", "driver_version": "550.163.01",
                                 "module_type": "open", "repository": "registry.example/nvidia-flatcar", "tag": "4152.2.0-550.163.01-open",
-                                "state": "missing", "reason": None, "digest": None, "runner": ["big"]})
+                                "state": "missing", "reason": None, "digest": None, "runner": {"github": ["big"], "gitlab": ["huge"]}})
         self.assertEqual(document["failures"], [{"os": "flatcar", "stream": "lts", "architecture": "x86_64", "reason": "down"}])
 
 
