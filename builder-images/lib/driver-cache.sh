@@ -6,6 +6,7 @@
 #
 #   cached_user_space    prints the user-space tree (no kernel among its inputs)
 #   cached_modules       prints the directory with modules/ and Module.symvers
+#   cached_signed_modules   the same of $modules, signed with module_keys and module_certificates
 
 # shellcheck disable=SC2154 # set by builder-images/build
 images_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -85,5 +86,26 @@ cached_modules() {
             --driver "$driver_version" --module-type "$module_type" --driver-source "$driver_source" \
             --architecture "$architecture" --out "$target"
     fi
+    echo "$target"
+}
+
+sign_copy() {
+    local target=$1 number
+    local -a words=()
+    for number in "${!module_keys[@]}"; do
+        words+=(--key "${module_keys[number]}" --certificate "${module_certificates[number]}")
+    done
+    cat "$modules.inputs" >>"$OVERDRIVE_LEDGER"
+    rm -rf "$target"
+    mkdir "$target"
+    cp -r "$modules/modules" "$modules/Module.symvers" "$target/"
+    "$images_dir/sign-modules" "$target/modules/lib/modules/$kernel" "${words[@]}" || die "the modules could not be signed; nothing was published"
+}
+
+# Keys count by their certificates: nothing that is made from a private key is kept but the signatures.
+cached_signed_modules() {
+    local target=$modules@signed key
+    key=$({ cat "$modules.key" && cat "${module_certificates[@]}"; } | cache_key "$images_dir"/{sign-modules,proof/module_signature.py})
+    cached "$target" "$key" sign_copy "$target"
     echo "$target"
 }

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from proof import module_signature
 from proof.machine import PLATFORMS, Parts
 from proof.report import NotRun
 from proof.subject import Kernel, Subject
+from proof.uefi_variables import write_store
 
 TOP = Path(__file__).resolve().parents[2]
 LIBRARIES = f"set -euo pipefail; shopt -s inherit_errexit; . '{TOP}/ci/lib/debian-archive.sh'; . '{TOP}/ci/lib/kernel-headers.sh'; "
@@ -71,8 +73,37 @@ def parts_for(subject: Subject, work: Path) -> Parts:
     tree = _unpacked(f"kernels/{image}_{version}", f"{image}={version}")
     if not (tree / f"lib/modules/{release}/modules.dep").is_file():
         subprocess.run(["depmod", "-b", tree, release], check=True)
-    return Parts(qemu=_qemu(machine, release), kernel=tree / f"boot/vmlinuz-{release}", busybox=_unpacked("busybox", "busybox-static") / "bin/busybox",
-                 fake_gpu=_fake_gpu(release, work), in_tree=_in_tree(tree, release, subject))
+    parts = Parts(qemu=_qemu(machine, release), kernel=tree / f"boot/vmlinuz-{release}", busybox=_unpacked("busybox", "busybox-static") / "bin/busybox",
+                  fake_gpu=fake_gpu(release, work), in_tree=_in_tree(tree, release, subject))
+    certificates = sorted(subject.tree.glob(f"lib/modules/*/{module_signature.CERTIFICATES}"))
+    if certificates:
+        own_key, own_certificate = throwaway_signer(work)
+        run_script(f"'{TOP}/builder-images/sign-modules' \"$1\" --key \"$2\" --certificate \"$3\"", str(parts.fake_gpu.parent), str(own_key), str(own_certificate))
+        # Of two signers the first: one key that the kernel knows has to do.
+        parts.uefi = uefi_with(machine, [certificates[0].read_bytes(), der(own_certificate)], work / "variables.fd")
+    return parts
+
+
+def throwaway_signer(work: Path) -> tuple[Path, Path]:
+    """Key and certificate for the proof's own module, the fake GPU."""
+    key, certificate = work / "own.key", work / "own.crt"
+    done = module_signature.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "3650",
+                                    "-subj", "/CN=overdrive proof, thrown away", "-addext", "subjectKeyIdentifier=hash")
+    if done.returncode:
+        raise NotRun(f"OpenSSL makes no key: {done.stderr.decode(errors='replace').strip()}")
+    return key, certificate
+
+
+def der(certificate: Path) -> bytes:
+    return module_signature.openssl("x509", "-in", certificate, "-outform", "DER").stdout
+
+
+def uefi_with(machine: str, certificates: list[bytes], store: Path) -> tuple[Path, Path]:
+    """Debian's UEFI firmware, and a variable store with these certificates (DER) enrolled."""
+    package, code, empty = PLATFORMS[machine].firmware
+    tree = _unpacked(f"firmware/{package}", package)
+    write_store(tree / empty, store, certificates)
+    return tree / code, store
 
 
 def _in_tree(tree: Path, release: str, subject: Subject) -> list[Path]:
@@ -89,7 +120,8 @@ def _in_tree(tree: Path, release: str, subject: Subject) -> list[Path]:
     return list(found)
 
 
-def _fake_gpu(release: str, work: Path) -> Path:
+def fake_gpu(release: str, work: Path) -> Path:
+    """Built for the kernel. @return fake_gpu.ko, alone among modules in its directory"""
     source = work / "fake_gpu"
     shutil.copytree(TOP / "tests/vm/fake_gpu", source)
     run_script('kernel_module_build "$1" "$2" >&2', release, str(source))

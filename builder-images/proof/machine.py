@@ -1,7 +1,8 @@
 """A small virtual machine of exactly one kernel: boots, loads the driver's modules in their order, looks, unloads them.
 
 QEMU without acceleration; kernel and an initramfs, no disk and no network. The fake GPU of tests/vm makes NVIDIA's real
-modules find a device.
+modules find a device. Signed modules are loaded by a kernel that takes no others, with the signer's key in the firmware's
+signature database, as on a node whose owner enrolled it.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ class Platform:
     program: str
     arguments: tuple[str, ...]
     console: str
+    firmware: tuple[str, str, str]  # UEFI: Debian's package, and in it the code and the empty variable store
 
 
 PLATFORMS = {
-    "x86_64": Platform("qemu-system-x86_64", ("-M", "q35", "-cpu", "max,-erms"), "ttyS0"),
-    "aarch64": Platform("qemu-system-aarch64", ("-M", "virt", "-cpu", "max"), "ttyAMA0"),
+    "x86_64": Platform("qemu-system-x86_64", ("-M", "q35", "-cpu", "max,-erms"), "ttyS0",
+                       ("ovmf", "usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd")),
+    "aarch64": Platform("qemu-system-aarch64", ("-M", "virt", "-cpu", "max"), "ttyAMA0",
+                        ("qemu-efi-aarch64", "usr/share/AAVMF/AAVMF_CODE.fd", "usr/share/AAVMF/AAVMF_VARS.fd")),
 }
 KERNEL_ARGUMENTS = "loglevel=1 mitigations=off tsc=reliable no_timer_check random.trust_cpu=on panic=-1 oops=panic"
 
@@ -48,6 +52,17 @@ class Parts:
     busybox: Path
     fake_gpu: Path
     in_tree: list[Path]  # in-tree modules in the order of loading
+    uefi: tuple[Path, Path] | None = None  # code, and the variable store of a machine with the signer's key enrolled
+
+    def firmware_arguments(self) -> list[str]:
+        if self.uefi is None:
+            return []
+        code, store = self.uefi
+        return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}", "-drive", f"if=pflash,format=raw,unit=1,file={store}"]
+
+    @property
+    def enforces_signatures(self) -> bool:
+        return self.uefi is not None
 
 
 @dataclass
@@ -106,7 +121,8 @@ def boot(parts: Parts, description: dict[str, Any], tree: Path, work: Path) -> T
     memory = 768 + 3 * (initramfs.stat().st_size >> 20)  # the archive, what is unpacked of it, and the loaded modules
     command = ["setpriv", "--pdeathsig", "KILL", *parts.qemu, "-accel", "tcg,thread=multi", *platform.arguments, "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-smp", "2", "-m", str(memory), "-serial", f"file:{console}", "-device", "VGA,vgamem_mb=16",
-               "-kernel", str(parts.kernel), "-initrd", str(initramfs), "-append", f"console={platform.console} {KERNEL_ARGUMENTS}"]
+               *parts.firmware_arguments(), "-kernel", str(parts.kernel), "-initrd", str(initramfs), "-append",
+               f"console={platform.console} {KERNEL_ARGUMENTS}{' module.sig_enforce=1' if parts.enforces_signatures else ''}"]
     started = time.monotonic()
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LIMIT, text=True)

@@ -21,6 +21,7 @@ class Boot:
     subject: Subject
     transcript: Transcript | None = None
     problem: str = ""
+    enforced: bool = False  # the kernel takes signed modules only, and knows the signer
 
     def heard(self) -> Transcript:
         """Raises NotRun when the machine did not come up: that tells nothing of the artifact."""
@@ -49,7 +50,10 @@ def vm_boot(boot: Boot) -> Iterator[str]:
         yield f"the machine runs {release}, the artifact is for {boot.subject.release}"
     for key in ("in-tree", "fake-gpu"):
         yield from (f"{key}: {text}" for text in heard.texts(key))
-    return f"{release}, {heard.seconds:.0f} s"
+    how = "takes signed modules only, " if boot.enforced else ""
+    if boot.enforced and heard.texts("sig-enforce") != ["Y"]:
+        yield "the kernel was told to take signed modules only, and does not"
+    return f"{release}, {how}{heard.seconds:.0f} s"
 
 
 def vm_load(boot: Boot) -> Iterator[str]:
@@ -102,7 +106,7 @@ def vm_taint(boot: Boot) -> Iterator[str]:
     heard = boot.loaded()
     licenses = {name: module.field("license") for name, module in boot.subject.modules.items()}
     for name, letters in heard.by_module("taint").items():
-        allowed = "OE" + ("P" if licenses.get(name) == "NVIDIA" else "")
+        allowed = ("O" if boot.enforced else "OE") + ("P" if licenses.get(name) == "NVIDIA" else "")
         if odd := set(letters) - set(allowed):
             yield f"{name} is marked {letters}; {', '.join(sorted(odd))} is not expected of a module with the license '{licenses.get(name)}'"
     before, after = int(heard.texts("tainted-before")[0]), int(heard.texts("tainted-after")[0])

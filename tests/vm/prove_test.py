@@ -28,8 +28,12 @@ class ProveTest(unittest.TestCase):
         cls.release = subprocess.run(["bash", "-c", KERNEL], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         (cls.work / "bundle/bin").mkdir(parents=True)
         shutil.copy("/bin/true", cls.work / "bundle/bin/overdrive")
-        words = ["--os", "debian", "--kernel", cls.release, "--driver", "stand-in", "--program", cls.work / "bundle", "--output", f"oci:{cls.work}/layout"]
-        cls.reference = subprocess.run([TOP / "builder-images/build", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        cls.reference = cls.build("layout")
+
+    @classmethod
+    def build(cls, layout: str, *more: object) -> str:
+        words = ["--os", "debian", "--kernel", cls.release, "--driver", "stand-in", "--program", cls.work / "bundle", "--output", f"oci:{cls.work}/{layout}", *more]
+        return subprocess.run([TOP / "builder-images/build", *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def prove(self, reference: str) -> tuple[int, dict[str, dict[str, object]]]:
         report = self.work / "report.json"
@@ -57,6 +61,18 @@ class ProveTest(unittest.TestCase):
         self.assertIs(checks["vm-load"]["ok"], False)
         self.assertRegex(str(checks["vm-load"]["detail"]), "nvidia.ko is refused: .*nvidia: disagrees about version of symbol module_layout")
         self.assertIsNone(checks["vm-version"]["ok"])
+
+    def test_a_kernel_that_takes_signed_modules_only_loads_them_when_it_knows_the_key(self) -> None:
+        """The certificate is in the firmware's signature database, as an owner enrols it; Debian's kernels trust it for modules."""
+        key, certificate = self.work / "signer.key", self.work / "signer.crt"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "3650", "-subj", "/CN=Fleet",
+                        "-addext", "subjectKeyIdentifier=hash"], check=True, stderr=subprocess.DEVNULL)
+        code, checks = self.prove(self.build("signed", "--module-key", key, "--module-cert", certificate))
+        self.assertEqual(code, 0, checks)
+        for name in VM_CHECKS:
+            self.assertIs(checks[name]["ok"], True, checks[name])
+        self.assertIn("takes signed modules only", str(checks["vm-boot"]["detail"]))
+        self.assertEqual(checks["vm-taint"]["detail"], "tainted 4096: out of tree", "not unsigned: the kernel verified them")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ FIRMWARE = "nvidia/900.1.0/gsp_tu10x.bin"
 # As a boot of 6.1 with the stand-in driver wrote it, shortened to two modules.
 CONSOLE = f"""\
 proof: release 6.1.0-56-cloud-amd64\r
+proof: sig-enforce N\r
 proof: tainted-before 12288\r
 proof: load nvidia 0 \r
 proof: load nvidia-uvm 0 \r
@@ -45,8 +46,8 @@ class VmChecksTest(unittest.TestCase):
         self.subject = SimpleNamespace(release="6.1.0-56-cloud-amd64", version="900.1.0", description={"modules": modules, "firmware": [FIRMWARE]},
                                        modules=licensed)
 
-    def outcome(self, console: str) -> dict[str, tuple[bool | None, str]]:
-        boot = Boot(self.subject, transcript_of(console, 5.0))  # type: ignore[arg-type]
+    def outcome(self, console: str, enforced: bool = False) -> dict[str, tuple[bool | None, str]]:
+        boot = Boot(self.subject, transcript_of(console, 5.0), enforced=enforced)  # type: ignore[arg-type]
         return {result.name: (result.ok, result.to_json()["detail"]) for result in run_vm_checks(boot)}
 
     def assert_outcome(self, console: str, failed: dict[str, str], not_run: tuple[str, ...] = ()) -> None:
@@ -105,6 +106,14 @@ class VmChecksTest(unittest.TestCase):
         self.assert_outcome(console, {"vm-taint": "nvidia is marked POE; P is not expected of a module with the license 'Dual MIT/GPL'"})
         self.subject.modules["nvidia"] = SimpleNamespace(field={"license": "NVIDIA"}.get)
         self.assert_outcome(console, {})
+
+    def test_signatures_that_the_kernel_does_not_know(self) -> None:
+        signed = CONSOLE.replace("taint nvidia OE", "taint nvidia O").replace("taint nvidia-uvm OE", "taint nvidia-uvm O").replace("sig-enforce N", "sig-enforce Y")
+        self.assertEqual({ok for ok, _ in self.outcome(signed, enforced=True).values()}, {True})
+        self.assertIn("takes signed modules only", self.outcome(signed, enforced=True)["vm-boot"][1])
+        found = self.outcome(CONSOLE, enforced=True)
+        self.assertIn("told to take signed modules only, and does not", found["vm-boot"][1])
+        self.assertIn("nvidia is marked OE; E is not expected", found["vm-taint"][1])
 
     def test_a_warning_of_the_kernel(self) -> None:
         console = CONSOLE.replace("tainted-after 12288", "tainted-after 12800").replace("proof: end", "proof: dmesg [ 2.2] WARNING: CPU: 0 PID: 60 at mm/usercopy.c\nproof: end")
