@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
     add_sign_verb(app, chosen);
     add_verify_verb(app, chosen);
     add_attach_verbs(app, chosen);
+    add_index_verb(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -15,5 +15,6 @@ void add_resolve_verb(CLI::App& app, Chosen& chosen);   ///< resolve
 void add_attach_verbs(CLI::App& app, Chosen& chosen);   ///< attach, attached
 void add_sign_verb(CLI::App& app, Chosen& chosen);
 void add_verify_verb(CLI::App& app, Chosen& chosen);
+void add_index_verb(CLI::App& app, Chosen& chosen);  ///< index add, remove, rebuild, channel, list, show, verify
 
 }  // namespace overdrive

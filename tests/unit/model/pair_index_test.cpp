@@ -1,0 +1,141 @@
+#include "model/pair_index.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "support/error.hpp"
+
+namespace overdrive {
+namespace {
+
+using nlohmann::json;
+
+Digest digest(char c) { return Digest::from_hex(std::string(64, c)); }
+
+OfferedPair offer(const std::string& driver, const std::string& kernel, char hex = 'a') {
+    return {.pair = {DriverId::parse(driver), "12-" + kernel},
+            .os_id = "debian",
+            .os_version_id = "12",
+            .kernel_release = kernel,
+            .vermagic = kernel + " SMP preempt mod_unload modversions ",
+            .architecture = "x86_64",
+            .module_type = driver.ends_with("-open") ? "open" : "proprietary",
+            .manifest = digest(hex),
+            .image_index = digest('b'),
+            .created = 1'763'700'000,
+            .download_bytes = 365'000'000,
+            .unpacked_bytes = 900'000'000,
+            .proof = {"modinfo", "symbols", "vermagic"}};
+}
+
+PairIndex sample() {
+    PairIndex index{.serial = 7, .created = 1'763'700'000, .repository = "registry.example/overdrive/nvidia-debian"};
+    index.channels = {{"stable", "550.163.01-open"}, {"lts", "535"}};
+    index.pairs = {offer("550.163.01-open", "6.1.0-50-amd64"), offer("535.309.01", "6.1.0-50-amd64"),
+                   offer("535.309.01", "6.1.0-49-amd64")};
+    return index;
+}
+
+Errc refusal(const std::string& text) {
+    try {
+        static_cast<void>(PairIndex::parse(text));
+    } catch (const Error& error) {
+        return error.code();
+    }
+    return Errc::answer_is_no;
+}
+
+/// The sample with one change to its document.
+template <typename Change>
+std::string changed(Change change) {
+    json document = json::parse(sample().to_json());
+    change(document);
+    return document.dump();
+}
+
+TEST(PairIndexTest, SaysTheSameAfterItWasWrittenAndRead) {
+    const PairIndex read = PairIndex::parse(sample().to_json());
+    EXPECT_TRUE(read.offers_the_same(sample()));
+    EXPECT_EQ(read.serial, 7U);
+    EXPECT_EQ(read.pairs.size(), 3U);
+    EXPECT_EQ(read.to_json(), sample().to_json());
+}
+
+TEST(PairIndexTest, HasTheSameBytesWhateverTheOrder) {
+    PairIndex turned = sample();
+    std::reverse(turned.pairs.begin(), turned.pairs.end());
+    std::reverse(turned.pairs.front().proof.begin(), turned.pairs.front().proof.end());
+    EXPECT_EQ(turned.to_json(), sample().to_json());
+}
+
+TEST(PairIndexTest, SaysOnceWhatPairsOfOneKernelShare) {
+    const json document = json::parse(sample().to_json());
+    EXPECT_EQ(document.at("systems").size(), 2U);
+    EXPECT_EQ(document.at("proofs").size(), 1U);
+}
+
+TEST(PairIndexTest, RefusesWhatANewerProgramWrote) {
+    EXPECT_EQ(refusal(changed([](json& d) { d["min_reader"] = 2; })), Errc::bad_manifest);
+    EXPECT_NO_THROW(static_cast<void>(PairIndex::parse(changed([](json& d) { d["schema"] = 2; }))));
+}
+
+TEST(PairIndexTest, RefusesEveryFieldThatCannotBe) {
+    const auto pair = [](json& d) -> json& { return d["systems"][0]["pairs"][0]; };
+    const std::vector<std::pair<const char*, std::string>> cases{
+        {"no serial", changed([](json& d) { d.erase("serial"); })},
+        {"a negative serial", changed([](json& d) { d["serial"] = -1; })},
+        {"a key with a slash", changed([](json& d) { d["systems"][0]["os"]["key"] = "../12"; })},
+        {"a release with a slash", changed([](json& d) { d["systems"][0]["kernel_release"] = "a/b"; })},
+        {"a control character", changed([](json& d) { d["systems"][0]["vermagic"] = "6.1\n"; })},
+        {"a build id that is none", changed([](json& d) { d["systems"][0]["build_id"] = "A B"; })},
+        {"no driver id", changed([&](json& d) { pair(d)["driver"] = "535"; })},
+        {"a digest of another kind", changed([&](json& d) { pair(d)["digest"] = "sha512:ab"; })},
+        {"an unknown type", changed([&](json& d) { pair(d)["module_type"] = "closed"; })},
+        {"a proof that is not there", changed([&](json& d) { pair(d)["proof"] = 1; })},
+        {"a size beyond any disk", changed([&](json& d) { pair(d)["download_bytes"] = 1ULL << 50U; })},
+        {"a pair twice", changed([&](json& d) { d["systems"][0]["pairs"].push_back(pair(d)); })},
+        {"a channel that is a number", changed([](json& d) { d["channels"]["550"] = "550.163.01"; })},
+        {"a channel for a channel", changed([](json& d) { d["channels"]["beta"] = "stable"; })},
+        {"a channel 'newest'", changed([](json& d) { d["channels"]["newest"] = "550"; })},
+        {"too large", sample().to_json() + std::string(PairIndex::kMostBytes, ' ')},
+        {"no object", "[]"},
+    };
+    for (const auto& [what, text] : cases) EXPECT_EQ(refusal(text), Errc::bad_manifest) << what;
+}
+
+TEST(PairIndexTest, IsNotWrittenWhenNodesWouldRefuseIt) {
+    PairIndex index = sample();
+    index.pairs.push_back(index.pairs.front());
+    EXPECT_THROW(static_cast<void>(index.to_json()), Error);
+}
+
+TEST(PairIndexTest, TakesTenThousandPairsInOneDocumentAndRefusesMoreThanItsLimit) {
+    PairIndex index = sample();
+    index.pairs.clear();
+    const auto add = [&](std::size_t kernel) {
+        for (const char* driver : {"535.309.01", "535.309.01-open", "550.163.01", "550.163.01-open", "580.95.05-open"})
+            index.pairs.push_back(offer(driver, fmt::format("6.1.0-{}-cloud-amd64", kernel)));
+    };
+    for (std::size_t kernel = 0; kernel < 2000; ++kernel) add(kernel);
+    const std::string text = index.to_json();
+    EXPECT_LT(text.size(), PairIndex::kMostBytes / 2);
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(PairIndex::parse(text).pairs.size(), 10'000U);
+    const auto took = std::chrono::steady_clock::now() - before;
+    RecordProperty("bytes", static_cast<int>(text.size()));
+    RecordProperty("parse_ms", static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    for (std::size_t kernel = 2000; kernel < 2401; ++kernel) add(kernel);
+    EXPECT_THROW(static_cast<void>(index.to_json()), Error);
+}
+
+TEST(PairIndexTest, NamesOfChannelsAreLowerCaseWords) {
+    for (const char* good : {"stable", "lts", "r550-canary"}) EXPECT_TRUE(is_channel_name(good)) << good;
+    for (const char* bad : {"", "550", "Stable", "a_b", "newest", "-a"}) EXPECT_FALSE(is_channel_name(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace overdrive
