@@ -2,6 +2,7 @@
 # What everything that takes from Debian's archive begins with: to be sourced with report_name set.
 #
 #   debian_archive MACHINE        the functions of ci/lib/debian-archive.sh, for the packages of that architecture
+#   debian_archive_update         its lists, fresh; ends the command when the archive cannot be had or is not signed
 #   debian_tools DIR PACKAGE...   programs that run on this machine, unpacked in DIR
 
 library=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,6 +18,10 @@ debian_archive() {
     OVERDRIVE_ARCHIVE_ARCHITECTURE=$(architecture_field "$1" debian)
     # shellcheck source=ci/lib/debian-archive.sh
     . "$library/../../ci/lib/debian-archive.sh"
+}
+
+debian_archive_update() {
+    (archive_update) || die_input "the archive cannot be had, or its lists are not signed by its key; apt's message is above"
 }
 
 debian_tools() {

@@ -1,19 +1,26 @@
-"""Finds the build id of a kernel in its bzImage: what a running kernel shows in /sys/kernel/notes."""
+"""Finds the build id of a kernel in its image (bzImage or arm64's Image): what a running kernel shows in /sys/kernel/notes."""
 
 from __future__ import annotations
 
 import lzma
 import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 PT_NOTE = 4
 NT_GNU_BUILD_ID = 3
 HEADER_MAGIC = b"HdrS"
+# @see Documentation/arm64/booting.rst, drivers/firmware/efi/libstub/zboot-header.S
+ARM64_MAGIC, ARM64_MAGIC_AT = b"ARM\x64", 0x38
+ZBOOT_MAGIC, ZBOOT_MAGIC_AT = b"zimg", 4
+BUILD_ID_NOTE = struct.pack("<III", 4, 20, NT_GNU_BUILD_ID) + b"GNU\0"
 
 
 def decompress(payload: bytes, lz4_program: str) -> bytes:
     """Debian compresses kernels with LZ4, Zstandard or XZ, by series."""
+    if payload.startswith(b"\x1f\x8b"):
+        return zlib.decompressobj(wbits=31).decompress(payload)
     if payload.startswith(b"\xfd7zXZ\0"):
         return lzma.LZMADecompressor().decompress(payload)
     programs = {b"\x02\x21\x4c\x18": [lz4_program, "-dc"], b"\x28\xb5\x2f\xfd": ["zstd", "-dcq"]}
@@ -53,8 +60,49 @@ def build_id_of_notes(notes: bytes) -> str | None:
     return None
 
 
+def arm64_image(data: bytes, lz4_program: str) -> bytes | None:
+    """The Image in a vmlinuz of arm64: as it is, compressed, or in a program for EFI that decompresses it."""
+    if data.startswith(b"\x1f\x8b"):
+        data = decompress(data, lz4_program)
+    if data[ZBOOT_MAGIC_AT:ZBOOT_MAGIC_AT + 4] == ZBOOT_MAGIC:
+        offset, size = struct.unpack_from("<II", data, 8)
+        data = decompress(data[offset:offset + size], lz4_program)
+    return data if data[ARM64_MAGIC_AT:ARM64_MAGIC_AT + 4] == ARM64_MAGIC else None
+
+
+def embedded_elf_files(data: bytes) -> list[tuple[int, int]]:
+    """Where an Image holds whole ELF files: the vDSO for 64 and for 32 bit, which have build ids of their own."""
+    found, at = [], data.find(b"\x7fELF")
+    while at >= 0:
+        if data[at + 4:at + 6] == b"\x02\x01":
+            table, = struct.unpack_from("<Q", data, at + 0x28)
+            entry_size, count = struct.unpack_from("<HH", data, at + 0x3A)
+        else:
+            table, = struct.unpack_from("<I", data, at + 0x20)
+            entry_size, count = struct.unpack_from("<HH", data, at + 0x2E)
+        found.append((at, at + table + entry_size * count))
+        at = data.find(b"\x7fELF", at + 4)
+    return found
+
+
+def build_id_of_image(data: bytes) -> str | None:
+    """An Image is no ELF file: the note is found by what it looks like."""
+    inside = embedded_elf_files(data)
+    at = data.find(BUILD_ID_NOTE)
+    while at >= 0:
+        if at % 4 == 0 and not any(first <= at < end for first, end in inside):
+            start = at + len(BUILD_ID_NOTE)
+            return data[start:start + 20].hex()
+        at = data.find(BUILD_ID_NOTE, at + 4)
+    return None
+
+
 def kernel_build_id(image: Path, lz4_program: str) -> str | None:
-    elf = decompress(payload_of(image.read_bytes()), lz4_program)
+    data = image.read_bytes()
+    arm64 = arm64_image(data, lz4_program)
+    if arm64 is not None:
+        return build_id_of_image(arm64)
+    elf = decompress(payload_of(data), lz4_program)
     for notes in notes_of(elf):
         build_id = build_id_of_notes(notes)
         if build_id:
