@@ -90,6 +90,18 @@ class RetentionPolicy:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """One [[channel]]: a name that nodes follow, and what has to be published before it moves; see publishing/channels.py."""
+
+    name: str
+    driver: str  # branch or version
+    os: tuple[str, ...]
+    module_type: str = ""  # empty: any
+    flavours: tuple[str, ...] = ()  # shell patterns of the kernels that it needs; empty: all
+    kernels: int = 1  # how many of the newest of each stream and flavour it needs; 0: all
+
+
+@dataclass(frozen=True)
 class Definition:
     systems: tuple[OperatingSystem, ...]
     drivers: DriverPolicy
@@ -97,6 +109,7 @@ class Definition:
     retention: RetentionPolicy
     runners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # architecture -> CI system -> labels of a runner
     repository: str = ""
+    channels: tuple[Channel, ...] = ()
 
 
 T = TypeVar("T")
@@ -152,12 +165,21 @@ def _runners(table: dict[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
     return {architecture: {name: tuple(labels) for name, labels in systems.items()} for architecture, systems in table.items()}
 
 
+def _channel(table: dict[str, Any], number: int, names: set[str]) -> Channel:
+    place = f"[[channel]] {table.get('name', number)}"
+    channel = _made(Channel, table, place)
+    for os_name in channel.os:
+        if os_name not in names:
+            raise CatalogError(f"{place}: there is no [[os]] '{os_name}'")
+    return channel
+
+
 def parse(text: str) -> Definition:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"not TOML: {error}") from error
-    known = {"schema", "repository", "os", "drivers", "blocked", "retention", "runners"}
+    known = {"schema", "repository", "os", "drivers", "blocked", "retention", "runners", "channel"}
     for key in document.keys() - known:
         raise CatalogError(f"unknown key '{key}'; there are: {', '.join(sorted(known))}")
     if document.get("schema") != 1:
@@ -175,7 +197,8 @@ def parse(text: str) -> Definition:
         raise CatalogError(str(error)) from error
     return Definition(systems, _made(DriverPolicy, document.get("drivers", {}), "[drivers]"), blocked,
                       _made(RetentionPolicy, document.get("retention", {}), "[retention]"),
-                      _runners(document.get("runners", {})), document.get("repository", ""))
+                      _runners(document.get("runners", {})), document.get("repository", ""),
+                      tuple(_channel(table, number, names) for number, table in enumerate(document.get("channel", []), 1)))
 
 
 def read(path: Path) -> Definition:

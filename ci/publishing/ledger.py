@@ -1,9 +1,8 @@
-"""The ledger of a build: what it took from outside. Written by ci/lib/ledger.sh beside each built tree."""
+"""The ledger of a build: what it took from outside. Written by `builder-images/build --record`; see ci/lib/ledger.sh."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 #: Packages that a build compiles against; nothing of them is in the artifact.
@@ -43,13 +42,3 @@ def parse(text: str) -> list[Input]:
         name, version, architecture, sha256, location, licences = ("" if word == "-" else word for word in words)
         found[name] = Input(name, version, architecture, sha256, location, tuple(filter(None, licences.split(","))))
     return [found[name] for name in sorted(found)]
-
-
-def read(files: list[Path]) -> list[Input]:
-    """The inputs of several trees; a tree without a ledger adds none."""
-    return parse("".join(file.read_text() for file in files if file.is_file()))
-
-
-def of_cell(drivers: Path, driver: str, kernel: str) -> list[Path]:
-    """Where the ledgers of a pair are. @param drivers build/drivers"""
-    return [drivers / driver / "user-space.inputs", drivers / driver / f"{kernel}.inputs"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Built:
     module_type: str
     program: str  # digest of the program's layer
     packer: str  # what wrote the layers
+    module_certificates: tuple[str, ...] = ()  # SHA-256 of the files
 
 
 def git(*words: str) -> str:
@@ -72,6 +74,10 @@ def recipes(os_name: str, module_type: str, root: Path = ROOT) -> list[dict[str,
     return found
 
 
+def checksums(files: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+
+
 def package(one: Input) -> dict[str, Any]:
     found: dict[str, Any] = {"name": one.name, "uri": one.purl, "annotations": {"location": one.location, "version": one.version}}
     if one.sha256:
@@ -80,8 +86,10 @@ def package(one: Input) -> dict[str, Any]:
 
 
 def statement(built: Built, inputs: list[Input], builder_id: str) -> dict[str, Any]:
-    parameters = {"os": {"name": built.os_name, **built.os}, "kernel_release": built.kernel, "architecture": built.architecture, "driver": built.driver,
+    parameters: dict[str, Any] = {"os": {"name": built.os_name, **built.os}, "kernel_release": built.kernel, "architecture": built.architecture, "driver": built.driver,
                   "driver_version": built.driver_version, "module_type": built.module_type}
+    if built.module_certificates:
+        parameters["module_certificates"] = list(built.module_certificates)
     dependencies = [source(), *recipes(built.os_name, built.module_type), *(package(one) for one in inputs)]
     dependencies.append({"name": "program layer", "digest": {"sha256": built.program.removeprefix("sha256:")}})
     return {"_type": STATEMENT, "subject": [{"name": f"{built.repository}:{built.tag}", "digest": {"sha256": digest.removeprefix("sha256:")}} for digest in built.digests],

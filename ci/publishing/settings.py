@@ -15,6 +15,28 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
+class ModuleKey:
+    """What kernel modules are signed with."""
+
+    key: Path  # private
+    certificate: Path
+
+    @property
+    def build_options(self) -> list[str | Path]:
+        return ["--module-key", self.key, "--module-cert", self.certificate]
+
+
+def module_keys(keys: list[Path], certificates: list[Path]) -> tuple[ModuleKey, ...]:
+    """@raise SettingsError"""
+    if len(keys) != len(certificates):
+        raise SettingsError("each --module-key needs its --module-cert")
+    for file in (*keys, *certificates):
+        if not file.is_file():
+            raise SettingsError(f"--module-key, --module-cert: there is no file {file}")
+    return tuple(ModuleKey(key.resolve(), certificate.resolve()) for key, certificate in zip(keys, certificates))
+
+
+@dataclass(frozen=True)
 class Settings:
     artifact: Path  # overdrive-artifact
     builder: Path  # builder-images/build, or what stands in for it
@@ -23,11 +45,11 @@ class Settings:
     sign_key: Path  # private
     public_key: Path
     work: Path = ROOT / "build/pipeline"
-    drivers: Path = ROOT / "build/drivers"  # where the builder keeps built trees with their ledgers
     insecure: tuple[str, ...] = ()
     builder_id: str = LOCAL_BUILDER
     allow_not_run: tuple[str, ...] = ()  # checks that may be left out
     prove_options: tuple[str, ...] = ()  # handed on to the prover
+    module_keys: tuple[ModuleKey, ...] = ()
 
     @property
     def more(self) -> list[str]:

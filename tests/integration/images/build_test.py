@@ -126,10 +126,13 @@ class BuildTest(unittest.TestCase):
 
     def test_notes_every_package_that_went_into_it(self) -> None:
         kernel = self.series_6_1[-1]
-        arguments = ("--os", "debian", "--kernel", kernel, "--driver", "stand-in", "--trees-only")
+        record = self.work / "record"
+        arguments = ("--os", "debian", "--kernel", kernel, "--driver", "stand-in", "--record", str(record), "--trees-only")
         self.assertEqual(self.build(*arguments).returncode, 0)
         ledger = self.work / f"drivers/900.1.0/{kernel}.inputs"
-        packages = {line.split("\t")[0]: line.split("\t")[1:] for line in ledger.read_text().splitlines()}
+        packages = {line.split("\t")[0]: line.split("\t")[1:] for line in (record / "ledger").read_text().splitlines()}
+        self.assertEqual(json.loads((record / "kernel-facts.json").read_text())["release"], kernel)
+        self.assertTrue((record / "Module.symvers").is_file())
         self.assertIn(f"linux-headers-{kernel}", packages)
         self.assertTrue(any(name.startswith("linux-kbuild-") for name in packages), packages)
         for version, architecture, sha256, location, licences in packages.values():
