@@ -28,6 +28,8 @@ constexpr std::size_t kMostNames = 65536;
 constexpr auto kInside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 [[noreturn]] void fail(int saved_errno, std::string_view verb, std::string_view path) {
+    if (saved_errno == ENOSYS)
+        throw Error{Errc::unsupported, "this kernel has no openat2(2); Linux 5.6 or newer is needed"};
     throw Error::from_errno(Errc::io, saved_errno, fmt::format("{} '{}' in the container", verb, path));
 }
 

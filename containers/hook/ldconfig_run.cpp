@@ -117,7 +117,8 @@ std::string host_ldconfig(std::string path) {
 void run_ldconfig(const ContainerRoot& root, const std::string& path, const std::vector<std::string>& folders) {
     const UniqueFd program = sealed_copy(host_ldconfig(path));
     // A copy of the container's tree of mounts, taken while its descriptor belongs to this namespace.
-    const UniqueFd tree = copy_of_mount(root.fd(), "", true);
+    const UniqueFd tree =
+        attempting("copy the container's mounts for ldconfig", [&] { return copy_of_mount(root.fd(), "", true); });
     if (unshare(CLONE_NEWPID) != 0) throw Error::from_errno(Errc::io, errno, "make a pid namespace for ldconfig");
     const pid_t pid = fork();
     if (pid < 0) throw Error::from_errno(Errc::io, errno, "start a process for ldconfig");

@@ -5,7 +5,8 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <string_view>
+#include <string>
+#include <utility>
 
 #include "support/error.hpp"
 
@@ -16,7 +17,10 @@ namespace {
 [[noreturn]] void fail(int saved_errno, const char* call) {
     if (saved_errno == ENOSYS)
         throw Error{Errc::unsupported, std::string{"this kernel has no "} + call + "; Linux 5.12 or newer is needed"};
-    throw Error::from_errno(Errc::io, saved_errno, call);
+    Error error = Error::from_errno(Errc::io, saved_errno, call);
+    if (saved_errno != EPERM) throw error;
+    throw std::move(error).with_remedy(
+        "a container runtime starts this program, as root or in a user namespace of its own");
 }
 
 long checked(long result, const char* call) {

@@ -41,6 +41,12 @@ void fuzz_key_list(std::string_view bytes);
 void fuzz_dpkg_status(std::string_view bytes);
 void fuzz_supported_gpus(std::string_view bytes);
 
+/// The targets that read what the hook program is told of a container, and what the container's image holds: the state
+/// and config.json, the linker's configuration, a compatibility library's ELF note.
+void fuzz_container_state(std::string_view bytes);
+void fuzz_linker_config(std::string_view bytes);
+void fuzz_cuda_library(std::string_view bytes);
+
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);
 

@@ -133,6 +133,21 @@ class LinkerTest(HookCase):
         shutil.copy2("/sbin/ldconfig", self.work / "ldconfig.real")
         self.must("update-ldcache", "--ldconfig-path", str(script))
 
+    def test_it_serves_an_ordinary_users_container_in_a_user_namespace(self) -> None:
+        make_debian_root(self.rootfs)
+        add_driver(self.rootfs)
+        self.work.chmod(0o755)
+        shutil.copy2(HOOK, self.work / "hook")
+        for path in (self.work, *self.work.rglob("*")):
+            os.lchown(path, 12345, 12345)
+        user = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups"]
+        hook = [self.work / "hook", "update-ldcache", "--folder", DRIVER_FOLDER]
+        said = said_by(*user, "unshare", "--user", "--map-root-user", "--mount", *hook, stdin=self.state, env=dict(os.environ))
+        self.assertEqual((said.rc, said.stderr), (0, ""), said)
+        self.assertEqual(self.found_by_linker("libcuda.so.1").stdout, f"{DRIVER_FOLDER}/libcuda.so.1\n")
+        said = said_by(*user, *hook, stdin=self.state, env=dict(os.environ))
+        self.assertIn("open_tree(2): Operation not permitted; a container runtime starts this program", said.stderr)
+
     def test_no_mount_is_left(self) -> None:
         script = 'before=$(</proc/self/mountinfo); "$@"; diff <(echo "$before") /proc/self/mountinfo'
         said = in_own_mounts(script, HOOK, "update-ldcache", "--folder", DRIVER_FOLDER, stdin=self.state)

@@ -35,10 +35,10 @@ class PodmanTest(HookCase):
                 "devices": [{"name": "all", "containerEdits": {"mounts": [mount], "hooks": entries}}]}
         self.spec.write_text(json.dumps(spec))
 
-    def run_in_container(self, *command: str) -> Said:
+    def run_in_container(self, *command: str, options: tuple[str, ...] = ()) -> Said:
         # The ulimits: raising them is not allowed everywhere that tests run.
         return said_by("podman", "run", "--rm", "--runtime", "runc", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit",
-                       "nproc=1000:1000", "--device", f"{self.kind}=all", "--rootfs", self.rootfs, *command, env=dict(os.environ))
+                       "nproc=1000:1000", "--device", f"{self.kind}=all", *options, "--rootfs", self.rootfs, *command, env=dict(os.environ))
 
     def test_the_linker_of_a_container_finds_the_library(self) -> None:
         self.define(["nvidia-cdi-hook", "create-symlinks", "--link", f"libcuda.so.1::{DRIVER_FOLDER}/libcuda.so"],
@@ -47,8 +47,9 @@ class PodmanTest(HookCase):
                     ["nvidia-cdi-hook", "update-application-profile"])
         for name in ("libcuda.so.1", "libcuda.so"):
             said = self.run_in_container("/probe", name)
-            self.assertEqual((said.rc, said.stdout), (0, f"{DRIVER_FOLDER}/{name}\n") if name == "libcuda.so.1" else
-                             (0, f"{DRIVER_FOLDER}/libcuda.so\n"), said)
+            self.assertEqual((said.rc, said.stdout), (0, f"{DRIVER_FOLDER}/{name}\n"), said)
+        said = self.run_in_container("/probe", "libcuda.so.1", options=("--read-only",))
+        self.assertEqual((said.rc, said.stdout), (0, f"{DRIVER_FOLDER}/libcuda.so.1\n"), said)
 
     def test_without_the_hook_it_does_not(self) -> None:
         self.define(["nvidia-cdi-hook", "disable-device-node-modification"])
