@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "builder-images/artifact/cli/artifact_cli.hpp"
+#include "builder-images/artifact/cli/remove_cli.hpp"
 #include "cli/system_clock.hpp"
 #include "cli/terminal_progress.hpp"
 #include "model/exit_code.hpp"
@@ -40,6 +41,7 @@ int run(int argc, char** argv) {
     add_packing_verbs(app, chosen);
     add_moving_verbs(app, chosen);
     add_tag_verb(app, chosen);
+    add_remove_verb(app, chosen);
     add_resolve_verb(app, chosen);
     add_looking_verbs(app, chosen);
     add_sign_verb(app, chosen);

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from catalog.cell import CatalogError, Cell
+from catalog.retention import StoredPair
 from catalog.watchers.port import OCI_WORD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,10 @@ TIMEOUT_SECONDS = 600
 
 class RegistryError(CatalogError):
     """The registry did not answer, or refused. Nothing is known of what it has then."""
+
+
+class NotThere(RegistryError):
+    """The registry answered: what was asked for is not there."""
 
 
 class RegistryView(Protocol):
@@ -42,15 +47,15 @@ def artifact_program() -> Path:
     return program
 
 
-def run_artifact(arguments: list[str]) -> Any:
-    """The JSON that overdrive-artifact prints. @raise RegistryError with its own message"""
+def run_artifact(arguments: list[str], is_json: bool = True) -> Any:
+    """The JSON, or the text, that overdrive-artifact prints. @raise RegistryError with its own message"""
     try:
         done = subprocess.run([artifact_program(), "--quiet", *arguments], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise RegistryError(f"overdrive-artifact {arguments[0]} has not finished in {TIMEOUT_SECONDS} s") from error
     if done.returncode != 0:
-        raise RegistryError(f"overdrive-artifact {arguments[0]}: {done.stderr.strip() or f'exit status {done.returncode}'}")
-    return json.loads(done.stdout)
+        raise (NotThere if done.returncode == 3 else RegistryError)(f"overdrive-artifact {arguments[0]}: {done.stderr.strip() or f'exit status {done.returncode}'}")
+    return json.loads(done.stdout) if is_json else done.stdout
 
 
 class ArtifactRegistry:
@@ -65,6 +70,35 @@ class ArtifactRegistry:
             answer = run_artifact(["resolve", "--json", f"docker://{repository}", *tags[start:start + TAGS_A_CALL], *self._more])
             found.update({entry["tag"]: entry["architectures"] for entry in answer["tags"] if entry["digest"]})
         return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the signed index of a repository names."""
+
+    pairs: list[StoredPair]
+    channels: dict[str, str]  # name -> driver id or branch
+
+
+class Keeper:
+    """Reads the index of a repository, and takes pairs away. @param insecure as ArtifactRegistry has it"""
+
+    def __init__(self, insecure: tuple[str, ...] = ()) -> None:
+        self._more = [word for host in insecure for word in ("--insecure", host)]
+
+    def stored(self, repository: str, key: Path) -> Stored:
+        """@param key public key that must vouch for the index. @raise NotThere: no index; RegistryError: another key's"""
+        index = run_artifact(["index", "show", f"docker://{repository}", "--json", "--key", str(key), *self._more])
+        return Stored([StoredPair(pair["os"]["id"], pair["os"]["key"], pair["architecture"], pair["driver"], pair["driver_version"],
+                                  pair["module_type"], pair["tag"], int(pair["created"])) for pair in index["pairs"]], dict(index["channels"]))
+
+    def remove(self, repository: str, tags: list[str], sign_key: Path) -> Any:
+        """First out of the index, so that no node chooses them any more, then the images.
+
+        @return what overdrive-artifact remove printed, as JSON. @raise RegistryError: where the work stopped is in the message
+        """
+        run_artifact(["index", "remove", f"docker://{repository}", *tags, "--sign-key", str(sign_key), *self._more], is_json=False)
+        return run_artifact(["remove", f"docker://{repository}", *tags, "--json", *self._more])
 
 
 def with_states(cells: Iterable[Cell], registry: RegistryView) -> list[Cell]:

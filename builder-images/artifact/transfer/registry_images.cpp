@@ -180,4 +180,32 @@ bool RegistryImages::put_tag(const std::string& tag, const RawManifest& manifest
     return true;
 }
 
+HttpResponse RegistryImages::ask_to_delete(const std::string& reference) {
+    return session_.perform({.method = "DELETE",
+                             .path = "manifests/" + reference,
+                             .most_bytes = kMostRefusalBytes,
+                             .actions = actions_ + ",delete"},
+                            {});
+}
+
+bool RegistryImages::remove_tag(const std::string& tag) {
+    const HttpResponse response = ask_to_delete(tag);
+    if (response.status / 100 == 2 || response.status == kNotFound) return true;
+    // Registries that know only digests: 405 by the specification, Docker's registry 2 says that the digest is bad.
+    if (response.status == 405 || response.status == 400) return false;
+    throw refusal("remove a tag from", response);
+}
+
+void RegistryImages::remove_manifest(const Digest& digest) {
+    const HttpResponse response = ask_to_delete(digest.text());
+    if (response.status / 100 == 2 || response.status == kNotFound) return;
+    if (response.status == 405)
+        throw Error{Errc::read_only,
+                    fmt::format("{} does not remove anything ({})", name(), registry_words(response.body))}
+            .with_remedy(
+                "let the registry delete (Docker's registry: storage.delete.enabled), or remove the tags with "
+                "its own means");
+    throw refusal("remove an image from", response);
+}
+
 }  // namespace overdrive

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "builder-images/artifact/image_place.hpp"
+#include "builder-images/artifact/image_remover.hpp"
 #include "builder-images/artifact/transfer/blob_upload.hpp"
 #include "registry/registry_session.hpp"
 
@@ -15,7 +16,7 @@ namespace overdrive {
 /// Writing: a blob that is there is not sent; one that another repository of the same registry has is mounted; others
 /// are uploaded in pieces that fit into memory (BlobUpload). Manifests are put by their digest, the tag comes last.
 /// @see OCI distribution-spec
-class RegistryImages final : public ImageWriter {
+class RegistryImages final : public ImageWriter, public ImageRemover {
 public:
     /// @param session its endpoint is the place; must outlive this
     /// @param actions what logins are asked for: `pull`, or `pull,push` where something will be written
@@ -33,6 +34,8 @@ public:
     void put_manifest(const RawManifest& manifest) override;
     bool put_tag(const std::string& tag, const RawManifest& manifest) override;
     [[nodiscard]] bool lists_referrers() override;
+    bool remove_tag(const std::string& tag) override;
+    void remove_manifest(const Digest& digest) override;
 
     /// Where it is, for mounting from it.
     [[nodiscard]] const Endpoint& endpoint() const noexcept { return session_.endpoint(); }
@@ -43,6 +46,7 @@ private:
     [[nodiscard]] HttpResponse ask(const std::string& method, const std::string& path, std::uint64_t most_bytes,
                                    std::vector<std::string> headers = {});
     void put(const std::string& reference, const RawManifest& manifest);
+    [[nodiscard]] HttpResponse ask_to_delete(const std::string& reference);
     [[nodiscard]] Error refusal(std::string_view doing, const HttpResponse& response) const;
 
     RegistrySession& session_;

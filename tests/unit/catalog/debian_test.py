@@ -142,6 +142,13 @@ class RealArchive(unittest.TestCase):
         self.assertLessEqual({("535", "open"), ("550", "open")}, {(cell["branch"], cell["module_type"]) for cell in cells})
         self.assertEqual({cell["tag"] for cell in cells if "+" in cell["kernel_release"] and "_plus_" not in cell["tag"]}, set())
 
+    def test_wrong_use_is_told_before_anything_is_asked(self) -> None:
+        for arguments, words in ((("--state", "missing"), "--state missing needs a registry"), (("--github-matrix", "--registry", ""), "--github-matrix needs a registry"),
+                                 (("--os", "suse"), "there are: debian, "), (("--definition", "nothing.toml"), "cannot read 'nothing.toml'"), (("--limit", "-1"), "--limit -1")):
+            done = subprocess.run([TOP / "ci/matrix", *arguments], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
+            self.assertIn(words, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -11,8 +11,10 @@ from catalog_case import SMALL, TOP, Literal, driver, release, small_matrix
 
 from catalog import definition, table
 from catalog.cell import CatalogError, Cell, os_key_of, tag_of
+from catalog.definition import Blocked
 from catalog.expand import Selection
 from catalog.matrix import Matrix, make
+from catalog.pins import holds, pin_of
 from catalog.registry import RegistryError
 from catalog.versions import Range, natural
 
@@ -144,6 +146,23 @@ class Failures(unittest.TestCase):
     def test_an_architecture_that_is_not_wanted_is_not_asked_for(self) -> None:
         matrix = made(Selection(architectures=("x86_64",)), failing={("bookworm", "aarch64"): "broken"})
         self.assertEqual(matrix.failures, [])
+
+
+class Pins(unittest.TestCase):
+    CELL = Cell("debian", "debian", "12-6.1.0-9-rt-amd64", release("6.1.0-9-rt-amd64", flavour="rt-amd64"), driver("550.163.01"), "")
+
+    def test_every_field_that_is_given_must_match(self) -> None:
+        for field, matching, other in (("os", ("debian",), ("ubuntu",)), ("streams", ("bookworm",), ("trixie",)), ("architectures", ("x86_64",), ("aarch64",)),
+                                       ("flavours", ("cloud-*", "rt-*"), ("cloud-*",)), ("kernels", "==6.1", ">=6.2"), ("drivers", "==550", "<550"),
+                                       ("module_types", ("open",), ("proprietary",))):
+            with self.subTest(field):
+                self.assertTrue(holds(Blocked("why", **{field: matching}), self.CELL))
+                self.assertFalse(holds(Blocked("why", **{field: other}), self.CELL))
+
+    def test_the_first_that_holds_gives_the_reason(self) -> None:
+        pins = [Blocked("no", kernels=">=6.2"), Blocked("first"), Blocked("second")]
+        self.assertEqual(pin_of(pins, self.CELL), pins[1])
+        self.assertIsNone(pin_of(pins[:1], self.CELL))
 
 
 class Tags(unittest.TestCase):

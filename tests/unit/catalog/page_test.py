@@ -110,6 +110,10 @@ class Page(unittest.TestCase):
         exercised = [replace(system, exercised=True) for system in small_matrix().systems]
         self.assertNotIn("have not been run", render(exercised, CELLS, [], "now"))
 
+    def test_it_says_when_it_was_made_and_of_what(self) -> None:
+        self.assertIn("As of 2026-11-21 23:00 UTC", self.page())
+        self.assertIn("<code>registry.example/nvidia-debian</code>", self.page())
+
     def test_an_empty_matrix_is_a_page(self) -> None:
         self.assertEqual(Checked(self.page([])).open, [])
 

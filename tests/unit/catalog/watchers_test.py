@@ -107,7 +107,7 @@ class FedoraCoreos(unittest.TestCase):
         answers = self.answers()
         for url in answers:
             if url.endswith("commitmeta.json"):
-                answers[url] = b'{"rpmostree.rpmdb.pkglist": [["bash", "0", "5", "1", "x86_64"]]}'
+                answers[url] = b'{"rpmostree.rpmdb.pkglist": [["kernel-core", "0", "5", "1", "x86_64"]]}'
         with self.assertRaisesRegex(WatchError, "lists no package 'kernel'"):
             FedoraCoreosWatcher(Recorded(answers)).releases(*stream("fedora-coreos", "stable"), "x86_64")
 
