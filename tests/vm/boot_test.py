@@ -282,6 +282,14 @@ class BootTest(NodeTestCase):
         self.assertEqual((status["state"], status["because"]), ("degraded", "no-local-pair"))
         self.assertGreater(self.silent.connections, 0, "it was asked, by a unit that nothing waits for longer than allowed")
         self.assertEqual(self.property("kubelet.service", "ActiveState"), "active")
+        # Asked where somebody answers, doctor names what is missing and what there is instead.
+        self.configure("900.1.0", [self.registry.in_node])
+        cause = self.overdrive("doctor", rc=8)["cause"]
+        assert isinstance(cause, dict)
+        print(f"doctor: {cause['what']}; {cause['remedy']}", file=sys.stderr)
+        self.assertEqual(cause["code"], "no-artifact")
+        self.assertIn(f"there is no driver 900.1.0 for {self.newer.version} (kernel {self.newer.kernel})", cause["what"])
+        self.assertRegex(cause["what"], f"the nearest .*900.1.0/{self.older.version}")
 
     def test_8_uninstall_gives_the_vendor_its_units_back(self) -> None:
         self.node.check(f"echo '# edited since' >>{UNITS}/nvidia.service.d/20-helper.conf.overdrive-aside")
