@@ -43,7 +43,8 @@ def gitlab_pipeline(cells: Sequence[Cell]) -> str:
         # The registry and the key come from variables of the project: no secret is in this file.
         jobs[f"{cell.os_name} {cell.tag} {cell.release.architecture}"] = {
             "extends": ".cell", "stage": "build", "tags": list(cell.runner["gitlab"]),
-            "script": [f'{shlex.join(command)} --registry "$OVERDRIVE_REPOSITORY" --sign-key "$OVERDRIVE_SIGN_KEY"'],
+            "script": [f'{shlex.join(command)} --registry "$OVERDRIVE_REPOSITORY" --sign-key "$OVERDRIVE_SIGN_KEY" '
+                       '--builder-id "$OVERDRIVE_BUILDER_ID"'],
             "resource_group": f"{cell.os_name} {cell.tag} {cell.release.architecture}"}
     if cells:
         jobs["include"] = [{"local": "ci/gitlab/cell.yml"}]
