@@ -74,13 +74,17 @@ def embedded_elf_files(data: bytes) -> list[tuple[int, int]]:
     """Where an Image holds whole ELF files: the vDSO for 64 and for 32 bit, which have build ids of their own."""
     found, at = [], data.find(b"\x7fELF")
     while at >= 0:
-        if data[at + 4:at + 6] == b"\x02\x01":
+        kind, end = data[at + 4:at + 7], 0  # class, byte order, version; the kernel's own code knows the magic number too
+        if kind == b"\x02\x01\x01":
             table, = struct.unpack_from("<Q", data, at + 0x28)
             entry_size, count = struct.unpack_from("<HH", data, at + 0x3A)
-        else:
+            end = at + table + entry_size * count
+        elif kind == b"\x01\x01\x01":
             table, = struct.unpack_from("<I", data, at + 0x20)
             entry_size, count = struct.unpack_from("<HH", data, at + 0x2E)
-        found.append((at, at + table + entry_size * count))
+            end = at + table + entry_size * count
+        if at < end <= len(data):
+            found.append((at, end))
         at = data.find(b"\x7fELF", at + 4)
     return found
 

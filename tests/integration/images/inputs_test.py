@@ -90,15 +90,16 @@ class InputsTest(unittest.TestCase):
         self.assertIn("unverified", done.stderr)
 
     def test_a_signature_counts_only_when_the_pinned_key_made_it(self) -> None:
-        file = self.work / "file"
+        file, keys = self.work / "file", self.work / "keys.asc"
         file.write_text("good")
+        keys.write_bytes(self.key.public.read_bytes() + self.other.public.read_bytes())
         for key, outcome in ((self.other, INPUT_FAILED), (self.key, 0)):
             key.sign(file)
-            done = self.fetch(file, "--signature-url", f"file://{file}.sig", "--key", self.key.public, "--fingerprint", self.key.fingerprint)
+            done = self.fetch(file, "--signature-url", f"file://{file}.sig", "--key", keys, "--fingerprint", self.key.fingerprint)
             self.assertEqual(done.returncode, outcome, done.stderr)
         file.write_text("changed")
         (self.work / "out").unlink()
-        self.assert_refused(self.fetch(file, "--signature-url", f"file://{file}.sig", "--key", self.key.public, "--fingerprint", self.key.fingerprint),
+        self.assert_refused(self.fetch(file, "--signature-url", f"file://{file}.sig", "--key", keys, "--fingerprint", self.key.fingerprint),
                             "not signed by the pinned key")
 
     def test_a_key_file_keeps_only_the_pinned_key(self) -> None:

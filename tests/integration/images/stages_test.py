@@ -128,10 +128,11 @@ class ArchitecturesTest(unittest.TestCase):
     def test_the_build_id_of_an_arm64_kernel_is_not_that_of_its_vdso(self) -> None:
         note = BUILD_ID_NOTE + bytes(range(20))
         vdso = bytearray(256)
-        vdso[:6] = b"\x7fELF\x02\x01"
+        vdso[:7] = b"\x7fELF\x02\x01\x01"
         struct.pack_into("<Q", vdso, 0x28, 256)
         vdso[64:64 + len(note)] = BUILD_ID_NOTE + b"\xff" * 20
-        image = bytearray(0x40) + vdso + note
+        constant = b"\x7fELF" + b"\0" * 12 + b"\xff" * 48  # the kernel's code holds the magic number too
+        image = bytearray(0x40) + vdso + constant + note
         image[0x38:0x3C] = b"ARM\x64"
         packed = zlib.compressobj(wbits=31)
         compressed = packed.compress(bytes(image)) + packed.flush()
