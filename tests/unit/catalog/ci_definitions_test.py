@@ -6,6 +6,7 @@ Their JSON schemas are `ci/check-ci-definitions`, which needs the npm registry.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -110,14 +111,27 @@ class Secrets(unittest.TestCase):
     def test_files_are_for_their_owner_and_nothing_is_printed(self) -> None:
         with tempfile.TemporaryDirectory() as work:
             directory = Path(work) / "ci"
-            done = self.run_with(directory, REGISTRY_USER="me", REGISTRY_PASSWORD="geheim", OVERDRIVE_SIGN_KEY_PEM="-----BEGIN\nkey")
+            done = self.run_with(directory, REGISTRY_USER="me", REGISTRY_PASSWORD="geheim", OVERDRIVE_SIGN_KEY_PEM="-----BEGIN KEY-----\nkey")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(json.loads((directory / "auth.json").read_text()), {"auths": {"registry.example:5000": {"auth": "bWU6Z2VoZWlt"}}})
-            self.assertEqual((directory / "sign.key").read_text(), "-----BEGIN\nkey\n")
+            self.assertEqual((directory / "sign.key").read_text(), "-----BEGIN KEY-----\nkey\n")
             for path in (directory, *directory.iterdir()):
                 self.assertEqual(path.stat().st_mode & 0o077, 0, path)
             for secret in ("geheim", "bWU6Z2VoZWlt", "BEGIN"):
                 self.assertNotIn(secret, done.stdout + done.stderr)
+
+    def test_a_key_may_be_on_one_line_in_base64(self) -> None:
+        with tempfile.TemporaryDirectory() as work:
+            pem = "-----BEGIN KEY-----\nkey\n"
+            self.assertEqual(self.run_with(Path(work) / "ci", OVERDRIVE_SIGN_KEY_PEM=base64.b64encode(pem.encode()).decode()).returncode, 0)
+            self.assertEqual((Path(work) / "ci/sign.key").read_text(), pem)
+
+    def test_what_is_no_key_is_refused_and_not_printed(self) -> None:
+        for value in ("geheim", "Z2VoZWlt", "\u00fcber"):
+            with tempfile.TemporaryDirectory() as work:
+                done = self.run_with(Path(work) / "ci", OVERDRIVE_SIGN_KEY_PEM=value)
+                self.assertEqual((done.returncode, list((Path(work) / "ci").iterdir())), (2, []))
+                self.assertEqual(done.stderr, "secrets: error: OVERDRIVE_SIGN_KEY_PEM is neither a PEM file nor base64 of one\n")
 
     def test_what_is_not_set_is_left_out_and_told(self) -> None:
         with tempfile.TemporaryDirectory() as work:
