@@ -164,6 +164,22 @@ class BuildTest(unittest.TestCase):
             self.assertIn(words, done.stderr)
             self.assertIn("--help", done.stderr)
 
+    def test_a_driver_that_does_not_compile_is_told_apart_and_never_packed(self) -> None:
+        """As a patch that does not fit does to NVIDIA's source; in a copy of the commands, since theirs is part of the checkout."""
+        copy = self.work / "checkout"
+        for part in ("builder-images", "ci/lib"):
+            shutil.copytree(ROOT / part, copy / part, symlinks=True)
+        with (copy / "builder-images/stand-in/modules/nvidia-uvm.c").open("a") as source:
+            source.write("#error this patch was wrong\n")
+        environment = {**os.environ, "OVERDRIVE_ARTIFACT": str(self.artifact), "OVERDRIVE_DRIVERS": str(self.work / "drivers"),
+                       "OVERDRIVE_ARCHIVE": os.environ.get("OVERDRIVE_ARCHIVE", str(ROOT / "build/archive"))}
+        done = subprocess.run([copy / "builder-images/build", "--os", "debian", "--kernel", self.series_6_1[-1], "--driver", "stand-in", "--program",
+                               self.work / "bundle", "--output", f"oci:{self.work}/layout"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertRegex(done.stderr.splitlines()[-1], "error: compile: driver 900.1.0 does not compile for kernel")
+        self.assertIn("this patch was wrong", done.stderr)
+        self.assertFalse((self.work / "arguments").exists())
+
     def test_bad_modules_are_never_packed(self) -> None:
         kernel = self.series_6_1[-1]
         self.pack(kernel)
