@@ -37,9 +37,9 @@ struct ModuleFacts {
     std::string srcversion;
     std::vector<std::string> firmware;  ///< relative to lib/firmware
     std::vector<ModuleParameter> parameters;
-    SymbolVersions versions;          ///< what it was built against; empty where the kernel does not check them
-    bool is_signed = false;           ///< a signature is appended
-    std::optional<SignerKey> signer;  ///< nullopt when there is none, or one that cannot be read
+    SymbolVersions versions;         ///< what it was built against; empty where the kernel does not check them
+    bool is_signed = false;          ///< a signature is appended
+    std::vector<SignerKey> signers;  ///< a kernel that knows one of them takes it; empty when they cannot be read
 };
 
 }  // namespace overdrive

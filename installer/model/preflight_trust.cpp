@@ -57,10 +57,7 @@ bool signs_for_this_kernel(const PreflightFacts& facts, const SignerKey& signer)
            });
 }
 
-Standing standing_of(const ModuleFacts& module, const PreflightFacts& facts) {
-    if (!module.is_signed) return Standing::unsigned_;
-    if (!module.signer) return Standing::unreadable;
-    const SignerKey& signer = *module.signer;
+Standing standing_of(const SignerKey& signer, const PreflightFacts& facts) {
     if (signs_for_this_kernel(facts, signer)) return Standing::trusted;
     if (!facts.policy.keys) return Standing::unproven;
     std::string key_id = signer.key_id;
@@ -76,6 +73,19 @@ Standing standing_of(const ModuleFacts& module, const PreflightFacts& facts) {
     return key_id.empty() ? Standing::unproven : Standing::unknown_signer;
 }
 
+/// Of several signers the kernel has to know one.
+Standing standing_of(const ModuleFacts& module, const PreflightFacts& facts) {
+    if (!module.is_signed) return Standing::unsigned_;
+    if (module.signers.empty()) return Standing::unreadable;
+    Standing best = Standing::unknown_signer;
+    for (const SignerKey& signer : module.signers) {
+        const Standing standing = standing_of(signer, facts);
+        if (standing == Standing::trusted) return standing;
+        if (standing == Standing::unproven) best = standing;
+    }
+    return best;
+}
+
 std::string why_enforced(const KernelPolicy& policy) {
     if (policy.lockdown && *policy.lockdown != "none") {
         return fmt::format("the kernel is locked down ({}){}", *policy.lockdown,
@@ -88,6 +98,15 @@ std::string name_of(const SignerKey& signer) {
     if (!signer.key_id.empty()) return fmt::format("the key {}", signer.key_id);
     return fmt::format("the key with serial {} issued by '{}'", signer.serial, signer.issuer);
 }
+
+std::string name_of(const std::vector<SignerKey>& signers) {
+    std::vector<std::string> names;
+    for (const SignerKey& signer : signers) names.push_back(name_of(signer));
+    return fmt::format("{}", fmt::join(names, " and "));
+}
+
+/// What `name_of` says of them is in no keyring: `is` or `are`.
+std::string_view verb_for(const std::vector<SignerKey>& signers) { return signers.size() == 1 ? "is" : "are"; }
 
 /// Whether a keyring has a key of the signature's issuer, which is the signer's own where it issued itself.
 bool issuer_is_enrolled(const PreflightFacts& facts, const SignerKey& signer) {
@@ -114,7 +133,7 @@ std::vector<Alike> grouped(const std::vector<ModuleFacts>& modules, const Prefli
     for (const ModuleFacts& module : modules) {
         const Standing standing = standing_of(module, facts);
         const auto same = std::find_if(groups.begin(), groups.end(), [&](const Alike& group) {
-            return group.standing == standing && group.first->signer == module.signer;
+            return group.standing == standing && group.first->signers == module.signers;
         });
         if (same == groups.end()) {
             groups.push_back({&module, standing});
@@ -137,11 +156,13 @@ void tell_unproven(const PreflightFacts& facts, const Alike& group, std::vector<
                     "run it as root on the host to read them"});
         return;
     }
-    if (issuer_is_enrolled(facts, *module.signer)) return;  // as much as this form of signature can show
+    const bool likely = std::any_of(module.signers.begin(), module.signers.end(),
+                                    [&](const SignerKey& signer) { return issuer_is_enrolled(facts, signer); });
+    if (likely) return;  // as much as this form of signature can show
     findings.push_back(
         Finding{"signer-unproven", module.name,
                 fmt::format("{}; {} is signed with {}, and no keyring names that issuer", enforced, group.named(),
-                            name_of(*module.signer)),
+                            name_of(module.signers)),
                 "if the kernel refuses it: enrol the signer's certificate with 'mokutil --import', and put it "
                 "beside the modules as signing_key.x509 so that this can be told beforehand"});
 }
@@ -193,8 +214,9 @@ void judge_signatures(const PreflightFacts& facts, std::vector<Finding>& finding
             case Standing::unknown_signer:
                 findings.push_back(
                     {"signer-unknown", module.name,
-                     fmt::format("{}, and {} is signed with {}, which is in none of the kernel's {} keys", enforced,
-                                 group.named(), name_of(*module.signer), facts.policy.keys->size()),
+                     fmt::format("{}, and {} is signed with {}, which {} in none of the kernel's {} keys", enforced,
+                                 group.named(), name_of(module.signers), verb_for(module.signers),
+                                 facts.policy.keys->size()),
                      "enrol the signer's certificate ('mokutil --import CERTIFICATE', then reboot), or publish "
                      "modules signed with a key that is enrolled"});
                 break;

@@ -32,7 +32,7 @@ ModuleFacts read_facts(const Root& root, const ModuleSpec& spec, const std::stri
             .parameters = std::move(info.parameters),
             .versions = read_symbol_versions(module.get()),
             .is_signed = signature.is_there,
-            .signer = std::move(signature.signer)};
+            .signers = std::move(signature.signers)};
 }
 
 std::string beside_modules(const DriverManifest& manifest, const std::string& generation, std::string_view name) {

@@ -91,21 +91,28 @@ std::optional<SignatureTrailer> parse_signature_trailer(std::string_view tail) {
     return SignatureTrailer{byte(8) << 24U | byte(9) << 16U | byte(10) << 8U | byte(11), byte(2) == kPkcs7};
 }
 
-std::optional<SignerKey> parse_signer(std::string_view pkcs7) {
-    if (pkcs7.size() > kMostSignature) return std::nullopt;
+std::vector<SignerKey> parse_signers(std::string_view pkcs7) {
+    constexpr int kMostSigners = 8;
+    if (pkcs7.size() > kMostSignature) return {};
     const unsigned char* cursor = unsigned_bytes(pkcs7);
     const Cms cms{d2i_CMS_ContentInfo(nullptr, &cursor, static_cast<long>(pkcs7.size()))};
-    STACK_OF(CMS_SignerInfo)* const signers = cms ? CMS_get0_SignerInfos(cms.get()) : nullptr;
-    ASN1_OCTET_STRING* key_id = nullptr;
-    X509_NAME* issuer = nullptr;
-    ASN1_INTEGER* serial = nullptr;
-    const bool is_one =
-        signers != nullptr && sk_CMS_SignerInfo_num(signers) == 1 &&
-        CMS_SignerInfo_get0_signer_id(sk_CMS_SignerInfo_value(signers, 0), &key_id, &issuer, &serial) == 1;
+    STACK_OF(CMS_SignerInfo)* const infos = cms ? CMS_get0_SignerInfos(cms.get()) : nullptr;
+    const int count = infos == nullptr ? 0 : sk_CMS_SignerInfo_num(infos);
+    std::vector<SignerKey> signers;
+    for (int i = 0; i < count && count <= kMostSigners; ++i) {
+        ASN1_OCTET_STRING* key_id = nullptr;
+        X509_NAME* issuer = nullptr;
+        ASN1_INTEGER* serial = nullptr;
+        if (CMS_SignerInfo_get0_signer_id(sk_CMS_SignerInfo_value(infos, i), &key_id, &issuer, &serial) != 1) continue;
+        if (key_id != nullptr) {
+            signers.push_back({.issuer = "", .serial = "", .key_id = hex(key_id), .subject = ""});
+        } else {
+            signers.push_back(
+                {.issuer = kernel_name(issuer), .serial = serial_text(serial), .key_id = "", .subject = ""});
+        }
+    }
     ERR_clear_error();
-    if (!is_one) return std::nullopt;
-    if (key_id != nullptr) return SignerKey{.issuer = "", .serial = "", .key_id = hex(key_id), .subject = ""};
-    return SignerKey{.issuer = kernel_name(issuer), .serial = serial_text(serial), .key_id = "", .subject = ""};
+    return signers;
 }
 
 std::optional<SignerKey> parse_certificate(std::string_view certificate) {
@@ -135,10 +142,10 @@ AppendedSignature read_appended_signature(int fd, std::string_view name) {
     const auto trailer =
         parse_signature_trailer(read_at(fd, static_cast<std::size_t>(tail), status.st_size - tail, name));
     if (!trailer) return {};
-    AppendedSignature signature{.is_there = true, .signer = {}};
+    AppendedSignature signature{.is_there = true, .signers = {}};
     const off_t start = status.st_size - tail - static_cast<off_t>(trailer->size);
     if (trailer->is_pkcs7 && trailer->size <= kMostSignature && start >= 0)
-        signature.signer = parse_signer(read_at(fd, trailer->size, start, name));
+        signature.signers = parse_signers(read_at(fd, trailer->size, start, name));
     return signature;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/module_facts.hpp"
 
@@ -26,8 +27,9 @@ struct SignatureTrailer {
 /// @return nullopt when it does not end as a signed module does
 [[nodiscard]] std::optional<SignatureTrailer> parse_signature_trailer(std::string_view tail);
 
-/// The key that a signature names. @param pkcs7 DER @return nullopt when it is no such thing, or names no single signer
-[[nodiscard]] std::optional<SignerKey> parse_signer(std::string_view pkcs7);
+/// The keys that a signature names, in their order: one for each signer. @param pkcs7 DER @return none when it is no
+/// such thing, or has more signers than anybody needs
+[[nodiscard]] std::vector<SignerKey> parse_signers(std::string_view pkcs7);
 
 /// The key that a certificate is of. @param certificate DER @return nullopt when it is no X.509 certificate
 [[nodiscard]] std::optional<SignerKey> parse_certificate(std::string_view certificate);
@@ -35,7 +37,7 @@ struct SignatureTrailer {
 /// What is appended to a module's file.
 struct AppendedSignature {
     bool is_there = false;
-    std::optional<SignerKey> signer;  ///< nullopt when there is none, or it cannot be read
+    std::vector<SignerKey> signers;  ///< empty when there is none, or it cannot be read
 };
 /// Reads the end of a file only. @throws Error io
 [[nodiscard]] AppendedSignature read_appended_signature(int fd, std::string_view name);

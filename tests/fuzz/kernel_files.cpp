@@ -35,7 +35,7 @@ void fuzz_module_signature(std::string_view bytes) {
     require_promise(signature.is_there || !signature.signer, "nobody signs what is not signed");
     const auto trailer = parse_signature_trailer(bytes);
     require_promise(trailer.has_value() == signature.is_there, "the end of a file is that of its end");
-    static_cast<void>(parse_signer(bytes));
+    static_cast<void>(parse_signers(bytes));
     static_cast<void>(parse_certificate(bytes));
 }
 

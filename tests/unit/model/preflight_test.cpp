@@ -66,7 +66,7 @@ protected:
         facts_.policy.enforces_signatures = true;
         for (ModuleFacts& module : *facts_.modules) {
             module.is_signed = true;
-            module.signer = signer;
+            module.signers = {signer};
         }
     }
 
@@ -161,6 +161,17 @@ TEST_F(PreflightTest, LockdownEnforcesSignaturesAndIsNamed) {
 TEST_F(PreflightTest, AKeyThatNoKeyringHasBlocksAndOneThatIsEnrolledDoesNot) {
     sign({.issuer = "", .serial = "", .key_id = kKeyId, .subject = ""});
     EXPECT_THAT(codes(), ElementsAre("signer-unknown"));
+    facts_.policy.keys->push_back({".machine", std::string{"Fleet: "} + kKeyId, kKeyId});
+    EXPECT_THAT(judge(), IsEmpty());
+}
+
+TEST_F(PreflightTest, OfTwoSignersTheKernelHasToKnowOne) {
+    sign({.issuer = "", .serial = "", .key_id = "0123", .subject = ""});
+    for (ModuleFacts& module : *facts_.modules)
+        module.signers.push_back({.issuer = "", .serial = "", .key_id = kKeyId, .subject = ""});
+    ASSERT_THAT(codes(), ElementsAre("signer-unknown"));
+    EXPECT_THAT(judge()[0].what,
+                HasSubstr(std::string{"the key 0123 and the key "} + kKeyId + ", which are in none of"));
     facts_.policy.keys->push_back({".machine", std::string{"Fleet: "} + kKeyId, kKeyId});
     EXPECT_THAT(judge(), IsEmpty());
 }

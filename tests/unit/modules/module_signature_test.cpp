@@ -15,7 +15,9 @@ namespace overdrive {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 using testing::Pair;
+using testing::SizeIs;
 
 // Made with "openssl cms -sign -binary -nocerts -noattr [-keyid]", which is what the kernel's sign-file does.
 std::string recorded(const std::string& name) {
@@ -36,16 +38,23 @@ protected:
 TEST_F(ModuleSignatureTest, TellsIssuerAndSerialAsTheKernelWordsThem) {
     const AppendedSignature signature = read(recorded("issuer"));
     EXPECT_TRUE(signature.is_there);
-    ASSERT_TRUE(signature.signer);
-    EXPECT_EQ(signature.signer->issuer, "Example Fleet module signing") << "the organization is in the common name";
-    EXPECT_EQ(signature.signer->serial, "5a17c0de5a17c0de5a17c0de");
-    EXPECT_EQ(signature.signer->key_id, "");
+    ASSERT_THAT(signature.signers, SizeIs(1));
+    EXPECT_EQ(signature.signers[0].issuer, "Example Fleet module signing") << "the organization is in the common name";
+    EXPECT_EQ(signature.signers[0].serial, "5a17c0de5a17c0de5a17c0de");
+    EXPECT_EQ(signature.signers[0].key_id, "");
 }
 
 TEST_F(ModuleSignatureTest, TellsTheKeyIdentifier) {
     const AppendedSignature signature = read(recorded("keyid"));
-    ASSERT_TRUE(signature.signer);
-    EXPECT_EQ(signature.signer->key_id, "5bd6de67cd6e4c57d2c127c32c258bb2ecef4015");
+    ASSERT_THAT(signature.signers, SizeIs(1));
+    EXPECT_EQ(signature.signers[0].key_id, "5bd6de67cd6e4c57d2c127c32c258bb2ecef4015");
+}
+
+TEST_F(ModuleSignatureTest, TellsEverySigner) {
+    const AppendedSignature signature = read(recorded("two-signers"));
+    ASSERT_THAT(signature.signers, SizeIs(2));
+    EXPECT_EQ(signature.signers[0].key_id, "1d28629a33bd9b8c9bad0e29c9b09fbad89cc58c");
+    EXPECT_EQ(signature.signers[1].key_id, "a31bf483839ec647c4af51684825178e24655eec");
 }
 
 TEST_F(ModuleSignatureTest, ACertificateHasBoth) {
@@ -72,7 +81,7 @@ TEST_F(ModuleSignatureTest, ADamagedOneIsThereAndTellsNobody) {
     for (const std::string& content : {torn, std::string{kSignatureMagic}, "xx" + std::string{kSignatureMagic}}) {
         const AppendedSignature signature = read(content);
         EXPECT_TRUE(signature.is_there);
-        EXPECT_FALSE(signature.signer);
+        EXPECT_THAT(signature.signers, IsEmpty());
     }
     EXPECT_TRUE(read(other).is_there);
 }
