@@ -104,7 +104,8 @@ sign_copy() {
 
 # Keys count by their certificates: nothing that is made from a private key is kept but the signatures.
 cached_signed_modules() {
-    local target=$modules@signed key
+    local target key
+    target=$modules@signed-$(cat "${module_certificates[@]}" | sha256sum | cut -c1-8)
     key=$({ cat "$modules.key" && cat "${module_certificates[@]}"; } | cache_key "$images_dir"/{sign-modules,proof/module_signature.py})
     cached "$target" "$key" sign_copy "$target"
     echo "$target"
