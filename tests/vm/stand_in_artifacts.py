@@ -42,13 +42,14 @@ class StandInArtifacts:
         return f"{self.registry.in_node}/overdrive/nvidia-{OS_ID}:{release.version}-{driver}"
 
     def push(self, release: OsRelease, driver: str, *, filler_mib: int = 0, parameters: dict[str, dict[str, str]] | None = None,
-             os_id: str = OS_ID) -> None:
+             os_id: str = OS_ID, module_signer: tuple[Path, Path] | None = None) -> None:
         """
         filler_mib  a file in the user space that makes it slow to copy, the same for every kernel
         parameters  module -> its parameters in driver.json
         os_id       ID of the OS; the OS key is the release's version whatever the ID
+        module_signer  key and certificate that sign the modules
         """
-        user_space, modules, describe = self._trees(release, driver, os_id)
+        user_space, modules, describe = self._trees(release, driver, os_id, module_signer)
         if filler_mib:
             copied = self.work / f"user-space-{driver}"
             if not copied.exists():
@@ -73,9 +74,11 @@ class StandInArtifacts:
         """The directory with the driver's modules for a release, as they were built."""
         return self._trees(release, driver, OS_ID)[1] / "lib/modules" / release.kernel
 
-    def _trees(self, release: OsRelease, driver: str, os_id: str) -> tuple[Path, Path, Path]:
+    def _trees(self, release: OsRelease, driver: str, os_id: str, module_signer: tuple[Path, Path] | None = None) -> tuple[Path, Path, Path]:
         command = [TOP / "builder-images/build", "--os", "debian", "--kernel", release.kernel, "--driver", driver, "--os-id", os_id,
                    "--os-version", release.version, "--os-key", release.version, "--trees-only"]
+        if module_signer:
+            command += ["--module-key", module_signer[0], "--module-cert", module_signer[1]]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         user_space, modules, describe = done.stdout.split()[-3:]
         return Path(user_space), Path(modules), Path(describe)
