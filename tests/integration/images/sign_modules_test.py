@@ -38,7 +38,7 @@ class SignModulesTest(unittest.TestCase):
         (cls.shared / "bundle/bin").mkdir(parents=True)
         shutil.copy("/bin/true", cls.shared / "bundle/bin/overdrive")
         cls.tag, cls.said = cls.build("layout", "--module-key", cls.shared / "first.key", "--module-cert", cls.shared / "first.crt",
-                                      "--module-key", cls.shared / "second.key", "--module-cert", cls.shared / "second.crt")
+                                      "--module-key", cls.shared / "second.key", "--module-cert", cls.shared / "second.crt", "--record", cls.shared / "record")
         cls.plain = cls.shared / f"drivers/{VERSION}/{cls.release}/modules/lib/modules/{cls.release}"
         cls.in_image = f"driver/lib/modules/{cls.release}"
 
@@ -106,6 +106,9 @@ class SignModulesTest(unittest.TestCase):
                    "--module-key", self.shared / "second.key", "--module-cert", self.shared / "second.crt")
         digests = [json.loads((self.shared / layout / "index.json").read_text())["manifests"][0]["digest"] for layout in ("layout", "again")]
         self.assertEqual(digests[0], digests[1])
+
+    def test_the_record_has_the_inputs_of_the_modules_that_were_signed(self) -> None:
+        self.assertIn(f"linux-headers-{self.release}\t", (self.shared / "record/ledger").read_text())
 
     def test_the_key_stays_where_it_was(self) -> None:
         secrets = [line for name in ("first", "second") for line in (self.shared / f"{name}.key").read_text().splitlines()[1:3]]
