@@ -1,5 +1,6 @@
 #include "cli/command_line.hpp"
 
+#include "cli/cdi_cli.hpp"
 #include "version.hpp"
 
 namespace overdrive {
@@ -37,6 +38,7 @@ std::unique_ptr<CLI::App> make_command_line(Dispatch& dispatch) {
     add_preflight_verb(*app, dispatch);
     add_completion_verb(*app, dispatch);
     add_doctor_verb(*app, dispatch);
+    add_cdi_verb(*app, dispatch);
     return app;
 }
 

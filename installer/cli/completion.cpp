@@ -115,8 +115,8 @@ Place walk(const CLI::App& app, const std::vector<std::string>& before) {
         } else if (word.starts_with('-')) {
             const CLI::Option* const option = find_option(app, *place.verb, word);
             if (option != nullptr && takes_value(*option)) place.open = option;
-        } else if (place.verb == &app) {
-            if (const CLI::App* const verb = find_verb(app, word)) place.verb = verb;
+        } else if (const CLI::App* const verb = find_verb(*place.verb, word)) {
+            place.verb = verb;
         }
     }
     return place;
@@ -137,8 +137,8 @@ std::vector<Candidate> complete(const CLI::App& app, std::vector<std::string> wo
     } else if (begun.starts_with('-')) {
         add_options(*place.verb, begun, out);
         if (place.verb != &app) add_options(app, begun, out);
-    } else if (place.verb == &app) {
-        add_verbs(app, out);
+    } else if (!place.verb->get_subcommands({}).empty()) {
+        add_verbs(*place.verb, out);
     } else {
         add_arguments(*place.verb, installed, out);
     }

@@ -70,16 +70,22 @@ std::string arguments_of(const CLI::App& verb) {
     return text;
 }
 
+/// A verb, then those below it.
+std::string section_of(const CLI::App& verb, const std::string& name) {
+    std::string text = fmt::format(".SS \\fB{}\\fR [\\fIOPTIONS\\fR]{}\n{}.\n", plain(name), arguments_of(verb),
+                                   plain(verb.get_description()));
+    if (!verb.get_footer().empty()) text += fmt::format(".PP\n{}\n", plain(verb.get_footer()));
+    text += options_of(verb);
+    for (const CLI::App* below : verb.get_subcommands({})) text += section_of(*below, name + " " + below->get_name());
+    return text;
+}
+
 }  // namespace
 
 std::string manual_of_verbs(const CLI::App& app) {
     std::string text = ".SH OPTIONS\nThey stand before or behind the verb.\n" + options_of(app) + ".SH VERBS\n";
     for (const CLI::App* verb : app.get_subcommands({})) {
-        if (verb->get_group().empty()) continue;
-        text += fmt::format(".SS \\fB{}\\fR [\\fIOPTIONS\\fR]{}\n{}.\n", verb->get_name(), arguments_of(*verb),
-                            plain(verb->get_description()));
-        if (!verb->get_footer().empty()) text += fmt::format(".PP\n{}\n", plain(verb->get_footer()));
-        text += options_of(*verb);
+        if (!verb->get_group().empty()) text += section_of(*verb, verb->get_name());
     }
     return text;
 }

@@ -72,6 +72,15 @@ const std::vector<VerbReasons>& verb_reasons() {
               Errc::no_space, Errc::read_only, Errc::unsupported}},
             {"history", {Errc::io, Errc::unsupported}},
             {"wait", {Errc::answer_is_no, Errc::io, Errc::unsupported, Errc::interrupted}},
+            {"cdi generate",
+             {Errc::incomplete_artifact, Errc::device_nodes, Errc::io, Errc::no_space, Errc::read_only,
+              Errc::unsupported}},
+            {"cdi list", {Errc::io}},
+            {"cdi validate", {Errc::answer_is_no, Errc::io}},
+            {"cdi min-version", {Errc::bad_manifest, Errc::io}},
+            {"cdi apply", {Errc::bad_manifest, Errc::device_nodes, Errc::io, Errc::unsupported}},
+            {"cdi transform", {Errc::bad_manifest, Errc::io}},
+            {"cdi doctor", {Errc::answer_is_no, Errc::io}},
         };
     }();
     return kTable;

@@ -263,6 +263,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"cuda-library", fuzz_cuda_library},
         {"challenge", fuzz_challenge},
         {"http-fields", fuzz_http_fields},
+        {"cdi-spec", fuzz_cdi_spec},
+        {"driver-library", fuzz_driver_library},
         {"tar-layer", fuzz_tar_layer},
         {"tar-walk", fuzz_tar_walk},
         {"compressed", fuzz_compressed},

@@ -46,6 +46,10 @@ void fuzz_supported_gpus(std::string_view bytes);
 void fuzz_container_state(std::string_view bytes);
 void fuzz_linker_config(std::string_view bytes);
 void fuzz_cuda_library(std::string_view bytes);
+/// The target that reads its bytes as a CDI specification, and what is accepted again from what is written.
+void fuzz_cdi_spec(std::string_view bytes);
+/// The target that reads its bytes as a shared object, as a linker cache and as numbers of MIG capabilities.
+void fuzz_driver_library(std::string_view bytes);
 
 /// Aborts with `promise` unless it was kept.
 void require_promise(bool kept, const char* promise);

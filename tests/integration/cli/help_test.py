@@ -18,7 +18,9 @@ sys.path.insert(0, str(HERE))
 from cli_case import TOP, programs  # noqa: E402
 
 VERBS = ("install", "plan", "update", "stage", "gate", "activate", "deactivate", "rollback", "recover", "uninstall", "verify", "prune",
-         "history", "preflight", "doctor", "status", "list", "wait", "reasons")
+         "history", "preflight", "doctor", "status", "list", "wait", "reasons", "cdi")
+
+CDI_VERBS = ("generate", "list", "validate", "min-version", "apply", "transform", "doctor")
 
 
 def says(*words: str) -> str:
@@ -30,6 +32,7 @@ def says(*words: str) -> str:
 def goldens() -> dict[Path, str]:
     """Every file that must equal what the program prints."""
     texts = {HERE / f"help/{verb}.txt": says(verb, "--help") for verb in VERBS}
+    texts |= {HERE / f"help/cdi-{verb}.txt": says("cdi", verb, "--help") for verb in CDI_VERBS}
     texts[HERE / "help/overdrive.txt"] = says("--help")
     texts[TOP / "docs/exit-codes.md"] = says("reasons")
     page = (TOP / "docs/man/overdrive.8.in").read_text()
@@ -49,7 +52,7 @@ class HelpTest(unittest.TestCase):
         listed = says("--help").split("Subcommands:\n")[1].split("\n\n")[0]
         verbs = {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "}
         self.assertEqual(verbs, set(VERBS))
-        self.assertEqual({path.stem for path in HERE.glob("help/*.txt")}, {*VERBS, "overdrive"})
+        self.assertEqual({path.stem for path in HERE.glob("help/*.txt")}, {*VERBS, *(f"cdi-{verb}" for verb in CDI_VERBS), "overdrive"})
 
     def test_every_verb_says_more_than_its_options(self) -> None:
         for verb in VERBS:
