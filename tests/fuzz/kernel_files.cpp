@@ -32,7 +32,7 @@ void fuzz_module_signature(std::string_view bytes) {
     const UniqueFd file = memory_file(bytes);
     const AppendedSignature signature = read_appended_signature(file.get(), "module.ko");
     require_promise(signature.is_there == bytes.ends_with(kSignatureMagic), "the magic says that there is one");
-    require_promise(signature.is_there || !signature.signer, "nobody signs what is not signed");
+    require_promise(signature.is_there || signature.signers.empty(), "nobody signs what is not signed");
     const auto trailer = parse_signature_trailer(bytes);
     require_promise(trailer.has_value() == signature.is_there, "the end of a file is that of its end");
     static_cast<void>(parse_signers(bytes));
