@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cli_case import OS_VERSION, CliTestCase, layout, programs, say, shared  # n
 from registry_faults import FaultyRegistry  # noqa: E402
 from registry_store import RegistryStore  # noqa: E402
 from standin_registry import RegistryApi  # noqa: E402
+from vm_registry import Registry  # noqa: E402
 
 DRIVER = "900.1.0"
 TAG = f"{OS_VERSION}-{DRIVER}"
@@ -122,3 +124,25 @@ def remove_shared() -> None:
 
 
 __all__ = ["ArtifactCase", "Said", "artifact", "blob", "for_architecture", "index_entry", "layout", "programs", "remove_shared", "say", "shared"]
+
+
+class RegistryCase(ArtifactCase):
+    """With a real docker-registry of the class's own, and a repository of each test's own."""
+
+    docker: Registry
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if not shutil.which("docker-registry"):
+            raise unittest.SkipTest("docker-registry is not installed (ci/setup images)")
+        cls.docker = Registry()
+        cls.docker.start()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.docker.close()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.repository = f"overdrive/{self.id().rsplit('.', 1)[-1].lower()[:80].rstrip('_')}"
+        self.place = self.at(self.docker, self.repository)

@@ -5,16 +5,14 @@ and that jobs which write at the same time lose nothing."""
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import artifact_case
-from artifact_case import DRIVER, REPOSITORY, TAG, ArtifactCase, Said, artifact, blob, index_entry, layout
+from artifact_case import DRIVER, REPOSITORY, TAG, RegistryCase, Said, artifact, blob, index_entry, layout
 from cli_case import KERNEL, OS_ID, OS_VERSION, keys, make_key
-from vm_registry import Registry
 
 SECOND = f"{OS_VERSION}-900.1.2"
 TAGS = [f"{OS_VERSION}-{driver}" for driver in ("900.1.0", "900.1.2", "900.2.0", "901.1.0")]
@@ -24,25 +22,7 @@ def signing() -> list[object]:
     return ["--sign-key", keys()[0]]
 
 
-class IndexCase(ArtifactCase):
-    docker: Registry
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        if not shutil.which("docker-registry"):
-            raise unittest.SkipTest("docker-registry is not installed (ci/setup images)")
-        cls.docker = Registry()
-        cls.docker.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.docker.close()
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.repository = f"overdrive/{self.id().rsplit('.', 1)[-1].lower()[:80].rstrip('_')}"
-        self.place = self.at(self.docker, self.repository)
-
+class IndexCase(RegistryCase):
     def push(self, *tags: str, key: Path | None = None) -> None:
         for tag in tags:
             self.done("push", "--sign-key", key or keys()[0], f"oci:{layout()}:{tag}", self.place)

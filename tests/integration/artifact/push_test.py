@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import unittest
 from unittest import mock
 
 import artifact_case
-from artifact_case import DRIVER, REPOSITORY, TAG, ArtifactCase, artifact, blob, for_architecture, index_entry, layout, programs, shared
+from artifact_case import DRIVER, REPOSITORY, TAG, RegistryCase, artifact, blob, for_architecture, index_entry, layout, programs, shared
 from cli_case import OS_VERSION
 from vm_registry import Registry, Request
 
@@ -27,25 +26,7 @@ def blobs_of(tag: str) -> int:
     return 1 + len(manifest["layers"])  # type: ignore[arg-type]
 
 
-class Push(ArtifactCase):
-    docker: Registry
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        if not shutil.which("docker-registry"):
-            raise unittest.SkipTest("docker-registry is not installed (ci/setup images)")
-        cls.docker = Registry()
-        cls.docker.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.docker.close()
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.repository = f"overdrive/{self.id().rsplit('.', 1)[-1].lower()}"
-        self.place = self.at(self.docker, self.repository)
-
+class Push(RegistryCase):
     def test_a_pushed_artifact_keeps_its_digest_and_installs(self) -> None:
         said = self.done("push", self.source, self.place)
         self.assertEqual(said.stdout.strip(), index_entry(layout(), TAG)["digest"])

@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 import artifact_case
-from artifact_case import TAG, TOP, ArtifactCase, layout
+from artifact_case import TAG, TOP, ArtifactCase, RegistryCase, layout
 from cli_case import OS_VERSION
 from loopback_http import Reply, Request
 from standin_registry import RegistryApi, refuse
@@ -19,23 +19,9 @@ from vm_registry import Registry
 SECOND = f"{OS_VERSION}-900.1.2"
 
 
-class Remove(ArtifactCase):
-    docker: Registry
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        if not shutil.which("docker-registry"):
-            raise unittest.SkipTest("docker-registry is not installed (ci/setup images)")
-        cls.docker = Registry()
-        cls.docker.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.docker.close()
-
+class Remove(RegistryCase):
     def setUp(self) -> None:
         super().setUp()
-        self.place = self.at(self.docker, f"overdrive/{self.id().rsplit('.', 1)[-1].lower()}")
         for tag in (TAG, SECOND):
             self.done("push", "--sign-key", artifact_case.cli_case.keys()[0], f"oci:{layout()}:{tag}", self.place)
 
