@@ -41,7 +41,8 @@ void add_busy_options(CLI::App& verb, BusyRequest& busy) {
 
 void add_install_options(CLI::App& verb, InstallOptions& options) {
     verb.add_option("driver", options.overrides.driver,
-                    "driver version (550.163.01-open) or branch (550-open); default: the configuration")
+                    "driver version (550.163.01-open), branch (550, 550-open) or channel (stable, newest); default: "
+                    "the configuration")
         ->type_name("DRIVER");
     add_overrides(verb, options.overrides);
     verb.add_flag("--dry-run", options.dry_run, "print the plan and change nothing");

@@ -3,11 +3,39 @@
 
 #include "cli/dispatch.hpp"
 #include "verbs/list.hpp"
+#include "verbs/list_available.hpp"
 #include "verbs/reasons.hpp"
 #include "verbs/status.hpp"
 #include "verbs/wait.hpp"
 
 namespace overdrive {
+
+namespace {
+
+void add_list(CLI::App& app, Dispatch& dispatch) {
+    CLI::App* list = app.add_subcommand("list", "the installed generations; '*' marks the current one");
+    list->footer(
+        "With --available: what the pair index of each configured source offers for this kernel; '*' marks what the\n"
+        "configured driver means there. This asks the sources, and takes an index only from who may vouch for "
+        "drivers.");
+    const auto available = std::make_shared<bool>(false);
+    const auto options = std::make_shared<ListAvailableOptions>();
+    list->add_flag("--available", *available, "what the sources offer for this kernel, instead of what is installed");
+    list->add_option("--source", options->overrides.sources,
+                     "with --available: where to look instead of the configured sources; may be given several times")
+        ->allow_extra_args(false);
+    list->add_option("--key", options->overrides.keys,
+                     "with --available: a public key (PEM) that may vouch, besides the configured ones")
+        ->allow_extra_args(false);
+    list->callback([&dispatch, available, options] {
+        dispatch.verb = "list";
+        dispatch.chosen = [available, options](Services& services, Report& report) {
+            return *available ? run_list_available(*options, services, report) : run_list({}, services, report);
+        };
+    });
+}
+
+}  // namespace
 
 void add_looking_verbs(CLI::App& app, Dispatch& dispatch) {
     CLI::App* status =
@@ -32,11 +60,7 @@ void add_looking_verbs(CLI::App& app, Dispatch& dispatch) {
         };
     });
 
-    CLI::App* list = app.add_subcommand("list", "the installed generations; '*' marks the current one");
-    list->callback([&dispatch] {
-        dispatch.verb = "list";
-        dispatch.chosen = [](Services& services, Report& report) { return run_list({}, services, report); };
-    });
+    add_list(app, dispatch);
 
     const auto wait_options = std::make_shared<WaitOptions>();
     const auto seconds = std::make_shared<std::int64_t>(wait_options->timeout.count());

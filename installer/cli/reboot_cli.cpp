@@ -41,8 +41,9 @@ void add_stage(CLI::App& app, Dispatch& dispatch) {
         "takes the OS key that is named, and fetches the same driver for it, verified as by install. Nothing that "
         "runs\n"
         "is changed. nvidia-stage.service does it by itself when an OS update is pending.");
-    verb->add_option("driver", options->overrides.driver,
-                     "driver version (550.163.01-open) or branch (550-open); default: the one that is wanted now")
+    verb->add_option(
+            "driver", options->overrides.driver,
+            "driver version (550.163.01-open), branch (550, 550-open) or channel; default: the one that is wanted now")
         ->type_name("DRIVER");
     CLI::Option* const os =
         verb->add_option("--os", options->os, "stage for the OS release with this key")->type_name("KEY");

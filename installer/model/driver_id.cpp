@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "model/wish_meaning.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -13,6 +14,7 @@ namespace overdrive {
 namespace {
 
 constexpr std::string_view kOpen = "-open";
+constexpr std::string_view kProprietary = "-proprietary";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -70,15 +72,31 @@ std::weak_ordering compare_versions(std::string_view left, std::string_view righ
     return !left.empty() <=> !right.empty();
 }
 
+bool is_channel_word(std::string_view text) noexcept {
+    const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+    return !text.empty() && text.size() <= 32 && is_lower(text.front()) &&
+           std::all_of(text.begin(), text.end(), [&](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
+}
+
 DriverWish DriverWish::parse(std::string_view text) {
-    const std::string_view version = without_open(text);
-    if (!is_dotted_number(version)) {
-        throw Error{
-            Errc::config,
-            fmt::format("driver '{}' is neither a version such as '550.163.01-open' nor a branch such as '550-open'",
-                        text.substr(0, 100))};
+    std::string_view version = without_open(text);
+    if (version == text && version.ends_with(kProprietary)) version.remove_suffix(kProprietary.size());
+    const bool is_branch = is_dotted_number(version) && version.find('.') == std::string_view::npos;
+    if (!is_branch && !DriverId::is_valid(text) && !is_channel_word(text)) {
+        throw Error{Errc::config,
+                    fmt::format("driver '{}' is neither a version such as '550.163.01-open' nor a branch such as "
+                                "'550', '550-open' or '550-proprietary' nor a channel such as 'stable'",
+                                text.substr(0, 100))};
     }
-    return {std::string{text}, version.find('.') == std::string_view::npos};
+    return {std::string{text}, !DriverId::is_valid(text)};
+}
+
+bool is_channel(const DriverWish& wish) noexcept { return is_channel_word(wish.text); }
+
+ModuleKind module_kind(const DriverWish& wish) noexcept {
+    if (is_channel(wish)) return ModuleKind::either;
+    if (wish.text.ends_with(kOpen)) return ModuleKind::open;
+    return wish.is_branch && !wish.text.ends_with(kProprietary) ? ModuleKind::either : ModuleKind::proprietary;
 }
 
 bool DriverWish::allows(const DriverId& driver) const noexcept {
@@ -86,7 +104,11 @@ bool DriverWish::allows(const DriverId& driver) const noexcept {
 }
 
 bool DriverWish::same_branch(const DriverId& driver) const noexcept {
-    return first_number(without_open(text)) == driver.branch() && text.ends_with(kOpen) == driver.open_modules();
+    if (is_channel(*this)) return true;
+    const std::string_view branch = std::string_view{text}.substr(0, text.find_first_of(".-"));
+    if (branch != driver.branch()) return false;
+    const ModuleKind kind = module_kind(*this);
+    return kind == ModuleKind::either || (kind == ModuleKind::open) == driver.open_modules();
 }
 
 }  // namespace overdrive

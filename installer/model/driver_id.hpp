@@ -30,17 +30,18 @@ private:
 /// Compares dotted versions number by number; a missing number counts as lower (`550.9 < 550.10 < 550.10.1`).
 [[nodiscard]] std::weak_ordering compare_versions(std::string_view left, std::string_view right) noexcept;
 
-/// What the configuration asks for: a driver id (`535.309.01`) or a branch (`535`, `550-open`).
+/// What the configuration asks for: a driver id (`535.309.01`), a branch (`535`, `550-open`) or a channel (`stable`).
 struct DriverWish {
     /// @throws Error config
     [[nodiscard]] static DriverWish parse(std::string_view text);
 
     std::string text;
-    bool is_branch = false;
+    bool is_branch = false;  ///< no driver id: what it means may move; see wish_meaning.hpp
 
-    /// Whether `driver` is what is wished for: the very id, or any of the branch with the same kind of modules.
+    /// Whether `driver` is what is wished for: the very id, or any of the branch with its kind of modules, or any at
+    /// all.
     [[nodiscard]] bool allows(const DriverId& driver) const noexcept;
-    /// Whether `driver` may stand in at boot: same branch, same kind of modules.
+    /// Whether `driver` may stand in at boot: same branch, and the kind of modules that is wished for.
     [[nodiscard]] bool same_branch(const DriverId& driver) const noexcept;
 };
 

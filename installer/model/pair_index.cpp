@@ -9,6 +9,7 @@
 
 #include "model/json_reader.hpp"
 #include "model/os_profile.hpp"
+#include "model/wish_meaning.hpp"
 
 namespace overdrive {
 
@@ -94,8 +95,7 @@ private:
 
     static bool is_version_or_branch(const std::string& text) {
         try {
-            static_cast<void>(DriverWish::parse(text));
-            return true;
+            return !is_channel(DriverWish::parse(text));
         } catch (const Error&) {
             return false;
         }
@@ -201,9 +201,7 @@ std::vector<OfferedPair> sorted(std::vector<OfferedPair> pairs) {
 
 }  // namespace
 
-bool is_channel_name(std::string_view text) noexcept {
-    return is_lower_word(text, 32) && text.front() >= 'a' && text.front() <= 'z' && text != "newest";
-}
+bool is_channel_name(std::string_view text) noexcept { return is_channel_word(text) && text != "newest"; }
 
 void sort_offers(std::vector<OfferedPair>& pairs) {
     for (OfferedPair& offer : pairs) std::sort(offer.proof.begin(), offer.proof.end());

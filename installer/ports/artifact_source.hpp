@@ -9,6 +9,7 @@
 
 #include "model/digest.hpp"
 #include "model/driver_manifest.hpp"
+#include "ports/document_blob.hpp"
 
 namespace overdrive {
 
@@ -42,6 +43,19 @@ struct ResolvedArtifact {
     /// `registry.example/overdrive/nvidia-coreos:TAG`, what a signature must be for; empty where the source has no
     /// repository (a layout).
     std::string identity{};
+};
+
+/// The pair index that a source has: its manifest, which is signed as an image is, and the document that it names.
+struct ResolvedIndex {
+    ResolvedArtifact image;  ///< without layers
+    DocumentBlob document;
+};
+
+/// An image that a pair index names: what is fetched has this digest, whatever the tag stands for by now.
+struct PinnedImage {
+    std::string tag;  ///< that signatures of it name
+    Digest manifest;
+    std::optional<Digest> image_index{};  ///< what the tag named; signatures may be over it alone
 };
 
 /// A signature that a source has for an image, nothing about it checked yet.
@@ -81,9 +95,19 @@ public:
     /// Streams a blob to `sink`, hashing as it goes. Nothing the sink did may take effect before this returns.
     /// @throws Error digest_mismatch, truncated, unreachable; what the sink threw
     virtual void read_blob(const LayerDescriptor& layer, const Sink& sink) = 0;
-    /// Tags that the source has, to find a branch's newest and to name what is near: bounded, may be empty.
-    /// @throws Error unreachable, login_refused, tls_refused, bad_manifest
-    [[nodiscard]] virtual std::vector<std::string> some_tags() = 0;
+
+    /// The pair index of the place; nullopt when it has none.
+    /// @throws Error unreachable, bad_manifest, digest_mismatch
+    [[nodiscard]] virtual std::optional<ResolvedIndex> find_pair_index() = 0;
+    /// The bytes of a document, checked against its digest. @throws Error as read_blob
+    [[nodiscard]] virtual std::string read_document(const DocumentBlob& document) = 0;
+    /// The image that a pair index names, by its digest.
+    /// @return nullopt when the source does not have it, or it is for another architecture
+    /// @throws Error as resolve
+    [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image,
+                                                                         const std::string& architecture) = 0;
+    /// Whether the source may hold a part of what its index names, as what is carried over an air gap does.
+    [[nodiscard]] virtual bool may_be_partial() const = 0;
 };
 
 }  // namespace overdrive

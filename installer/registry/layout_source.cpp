@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <iterator>
 
+#include "model/pair_index.hpp"
 #include "registry/blob_check.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/pair_index_manifest.hpp"
 #include "registry/signature_manifest.hpp"
 #include "support/error.hpp"
 
@@ -146,20 +147,30 @@ void OciLayoutSource::read_blob(const LayerDescriptor& layer, const Sink& sink) 
     });
 }
 
-std::vector<std::string> OciLayoutSource::some_tags() noexcept {
-    try {
-        std::vector<std::string> tags;
-        for (const ManifestDescriptor& entry : parse_index(read_index(), kIndexType, "index.json")) {
-            const std::size_t colon = entry.ref_name.rfind(':');
-            std::string tag = colon == std::string::npos ? entry.ref_name : entry.ref_name.substr(colon + 1);
-            if (!tag.empty()) tags.push_back(std::move(tag));
+std::optional<ResolvedIndex> OciLayoutSource::find_pair_index() {
+    return attempting(name_.text(), [&]() -> std::optional<ResolvedIndex> {
+        for (const ManifestDescriptor& top : parse_index(read_index(), kIndexType, "index.json")) {
+            if (!is_tagged(top, kPairIndexTag)) continue;
+            const std::string manifest = read_small(top.digest, top.size);
+            return ResolvedIndex{{fmt::format("{}:{}", name_.text(), kPairIndexTag), top.digest, {}},
+                                 parse_pair_index_manifest(manifest, top.media_type, "pair index")};
         }
-        std::sort(tags.begin(), tags.end());
-        tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
-        return tags;
-    } catch (const std::exception&) {
-        return {};
-    }
+        return std::nullopt;
+    });
+}
+
+std::string OciLayoutSource::read_document(const DocumentBlob& document) {
+    return attempting(name_.text(), [&] { return read_small(document.digest, document.size); });
+}
+
+/// A layout holds what its index.json names: a pair of the index that is not there was not carried along.
+std::optional<ResolvedArtifact> OciLayoutSource::resolve_pinned(const PinnedImage& image,
+                                                                const std::string& architecture) {
+    auto artifact = resolve(image.tag, architecture);
+    if (!artifact || artifact->manifest_digest == image.manifest) return artifact;
+    throw Error{Errc::bad_manifest, fmt::format("{}:{} is {}, the pair index names {}", name_.text(), image.tag,
+                                                artifact->manifest_digest.text(), image.manifest.text())}
+        .with_remedy("carry the images and their pair index again, together");
 }
 
 }  // namespace overdrive

@@ -44,7 +44,11 @@ public:
                                                           const std::string& architecture) override;
     [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override;
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override;
-    [[nodiscard]] std::vector<std::string> some_tags() noexcept override;
+    [[nodiscard]] std::optional<ResolvedIndex> find_pair_index() override;
+    [[nodiscard]] std::string read_document(const DocumentBlob& document) override;
+    [[nodiscard]] std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image,
+                                                                 const std::string& architecture) override;
+    [[nodiscard]] bool may_be_partial() const override { return true; }
 
 private:
     LayoutFiles& files();

@@ -5,12 +5,13 @@
 #include <algorithm>
 
 #include "model/json_reader.hpp"
+#include "model/pair_index.hpp"
 #include "registry/blob_check.hpp"
 #include "registry/blob_download.hpp"
 #include "registry/http_fields.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/pair_index_manifest.hpp"
 #include "registry/signature_manifest.hpp"
-#include "registry/tag_list.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 
@@ -171,38 +172,85 @@ std::string RegistrySource::small_blob(const Digest& digest, std::uint64_t size,
     return body;
 }
 
+std::string RegistrySource::identity_of(const std::string& tag) const {
+    return fmt::format("{}/{}:{}", name_.host, name_.repository, tag);
+}
+
+std::optional<ResolvedArtifact> RegistrySource::artifact_of(const Document& top, const std::string& reference,
+                                                            const std::string& architecture) {
+    const Digest top_digest = Digest::from_hex(sha256_hex(top.body));
+    ResolvedArtifact artifact{reference, top_digest, {}};
+    if (is_index_type(top.media_type)) {
+        const auto entries = parse_index(top.body, top.media_type, "index");
+        const ManifestDescriptor* entry = select_platform(entries, architecture);
+        if (entry == nullptr) return std::nullopt;
+        const std::string what = "manifest " + entry->digest.text();
+        const Document manifest = manifest_by_digest(entry->digest, entry->size, what);
+        artifact.manifest_digest = entry->digest;
+        artifact.layers = parse_image_manifest(manifest.body, entry->media_type, what).layers;
+        artifact.index_digest = top_digest;
+        return artifact;
+    }
+    ImageManifest manifest = parse_image_manifest(top.body, top.media_type, "manifest");
+    if (manifest.config_size > kMostManifestBytes) {
+        throw Error{Errc::bad_manifest, fmt::format("the image configuration claims {} bytes, more than the {} that "
+                                                    "are allowed",
+                                                    manifest.config_size, kMostManifestBytes)};
+    }
+    const std::string what = "image configuration " + manifest.config_digest.text();
+    const std::string config = small_blob(manifest.config_digest, manifest.config_size, what);
+    if (parse_config_architecture(config, what) != architecture) return std::nullopt;
+    artifact.layers = std::move(manifest.layers);
+    return artifact;
+}
+
 std::optional<ResolvedArtifact> RegistrySource::resolve(const std::string& tag, const std::string& architecture) {
     const std::string reference = fmt::format("{}:{}", name_.text(), tag);
     return attempting(reference, [&]() -> std::optional<ResolvedArtifact> {
         const std::optional<Document> top = find_manifest(By::tag, tag);
         if (!top) return std::nullopt;
-        const Digest top_digest = Digest::from_hex(sha256_hex(top->body));
-        ResolvedArtifact artifact{reference, top_digest, {}};
-        artifact.identity = fmt::format("{}/{}:{}", name_.host, name_.repository, tag);
-        if (is_index_type(top->media_type)) {
-            const auto entries = parse_index(top->body, top->media_type, "index");
-            const ManifestDescriptor* entry = select_platform(entries, architecture);
-            if (entry == nullptr) return std::nullopt;
-            const std::string what = "manifest " + entry->digest.text();
-            const Document manifest = manifest_by_digest(entry->digest, entry->size, what);
-            artifact.manifest_digest = entry->digest;
-            artifact.layers = parse_image_manifest(manifest.body, entry->media_type, what).layers;
-            artifact.index_digest = top_digest;
-            return artifact;
-        }
-        ImageManifest manifest = parse_image_manifest(top->body, top->media_type, "manifest");
-        if (manifest.config_size > kMostManifestBytes) {
-            throw Error{Errc::bad_manifest,
-                        fmt::format("the image configuration claims {} bytes, more than the {} that "
-                                    "are allowed",
-                                    manifest.config_size, kMostManifestBytes)};
-        }
-        const std::string what = "image configuration " + manifest.config_digest.text();
-        const std::string config = small_blob(manifest.config_digest, manifest.config_size, what);
-        if (parse_config_architecture(config, what) != architecture) return std::nullopt;
-        artifact.layers = std::move(manifest.layers);
+        auto artifact = artifact_of(*top, reference, architecture);
+        if (artifact) artifact->identity = identity_of(tag);
         return artifact;
     });
+}
+
+std::optional<ResolvedArtifact> RegistrySource::resolve_pinned(const PinnedImage& image,
+                                                               const std::string& architecture) {
+    const std::string reference = fmt::format("{}:{}", name_.text(), image.tag);
+    return attempting(reference, [&]() -> std::optional<ResolvedArtifact> {
+        // The image index goes once its tag has moved and nothing else names it; signatures may be over it alone.
+        std::optional<Document> top;
+        if (image.image_index) top = find_manifest(By::digest, image.image_index->text());
+        if (!top) top = find_manifest(By::digest, image.manifest.text());
+        if (!top) return std::nullopt;
+        auto artifact = artifact_of(*top, reference, architecture);
+        if (!artifact) return std::nullopt;
+        if (artifact->manifest_digest != image.manifest) {
+            throw Error{Errc::bad_manifest,
+                        fmt::format("the pair index names manifest {}, the image index that it names has {}",
+                                    image.manifest.text(), artifact->manifest_digest.text())};
+        }
+        artifact->identity = identity_of(image.tag);
+        return artifact;
+    });
+}
+
+std::optional<ResolvedIndex> RegistrySource::find_pair_index() {
+    const std::string reference = fmt::format("{}:{}", name_.text(), kPairIndexTag);
+    return attempting(reference, [&]() -> std::optional<ResolvedIndex> {
+        const std::optional<Document> manifest = find_manifest(By::tag, kPairIndexTag);
+        if (!manifest) return std::nullopt;
+        ResolvedArtifact image{reference, Digest::from_hex(sha256_hex(manifest->body)), {}};
+        image.identity = identity_of(kPairIndexTag);
+        return ResolvedIndex{std::move(image),
+                             parse_pair_index_manifest(manifest->body, manifest->media_type, "pair index")};
+    });
+}
+
+std::string RegistrySource::read_document(const DocumentBlob& document) {
+    return attempting(name_.text(),
+                      [&] { return small_blob(document.digest, document.size, "document " + document.digest.text()); });
 }
 
 std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& artifact) {
@@ -271,17 +319,6 @@ void RegistrySource::read_blob(const LayerDescriptor& layer, const Sink& sink) {
             return download.sink_failed() || error.code() == Errc::digest_mismatch;
         }));
     });
-}
-
-std::vector<std::string> RegistrySource::some_tags() {
-    std::vector<std::string> tags;
-    const auto list = [&](RegistrySession& session) {
-        auto listed = list_tags(session);
-        if (listed) tags = std::move(*listed);
-        return listed.has_value();
-    };
-    attempting(name_.text(), [&] { static_cast<void>(ask(By::tag, list)); });
-    return tags;
 }
 
 }  // namespace overdrive

@@ -35,7 +35,11 @@ public:
                                                           const std::string& architecture) override;
     [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override;
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override;
-    [[nodiscard]] std::vector<std::string> some_tags() override;
+    [[nodiscard]] std::optional<ResolvedIndex> find_pair_index() override;
+    [[nodiscard]] std::string read_document(const DocumentBlob& document) override;
+    [[nodiscard]] std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image,
+                                                                 const std::string& architecture) override;
+    [[nodiscard]] bool may_be_partial() const override { return false; }
 
 private:
     struct Document {
@@ -59,6 +63,10 @@ private:
     [[nodiscard]] Document manifest_by_digest(const Digest& digest, std::uint64_t size, const std::string& what);
     [[nodiscard]] std::string small_blob(const Digest& digest, std::uint64_t size, const std::string& what);
     [[nodiscard]] std::optional<std::string> list_referrers(const Digest& image);
+    /// The image that a tag or a digest stands for. @param reference for people
+    [[nodiscard]] std::optional<ResolvedArtifact> artifact_of(const Document& top, const std::string& reference,
+                                                              const std::string& architecture);
+    [[nodiscard]] std::string identity_of(const std::string& tag) const;
     void add_signatures_of(std::vector<SignatureLayer>& layers, const Digest& image);
 
     SourceName name_;

@@ -15,17 +15,6 @@ constexpr std::size_t kMostKeyBytes = 64U << 10U;
 /// Signatures of one driver.json that are looked at.
 constexpr std::size_t kMostLines = 64;
 
-std::string remedy_for(const TrustPolicy& policy) {
-    const std::string table =
-        policy.prefix.empty() ? "[trust]\n" : fmt::format("[[trust.policy]]\nprefix = \"{}\"\n", policy.prefix);
-    return fmt::format(
-        "{} /etc/overdrive/config.toml the key that vouches for it:\n"
-        "{}keys = [\"/etc/overdrive/keys/NAME.pub\"]\n"
-        "or, to accept artifacts that nobody signed:\n"
-        "{}allow-unsigned = true",
-        policy.prefix.empty() ? "add to" : "write into this policy of", table, table);
-}
-
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty() && lines.size() < kMostLines) {
@@ -58,6 +47,17 @@ std::string why_not(const TrustPolicy& policy, const TrustedKeys& trusted, const
 std::string quoted(const std::vector<std::string>& paths) { return fmt::format("'{}'", fmt::join(paths, "', '")); }
 
 }  // namespace
+
+std::string trust_remedy(const TrustPolicy& policy) {
+    const std::string table =
+        policy.prefix.empty() ? "[trust]\n" : fmt::format("[[trust.policy]]\nprefix = \"{}\"\n", policy.prefix);
+    return fmt::format(
+        "{} /etc/overdrive/config.toml the key that vouches for it:\n"
+        "{}keys = [\"/etc/overdrive/keys/NAME.pub\"]\n"
+        "or, to accept artifacts that nobody signed:\n"
+        "{}allow-unsigned = true",
+        policy.prefix.empty() ? "add to" : "write into this policy of", table, table);
+}
 
 TrustedKeys load_trusted_keys(const std::vector<std::string>& paths, const Root& host) {
     TrustedKeys trusted;
@@ -114,7 +114,7 @@ TrustResult check_trust(const TrustPolicy& policy, const TrustedKeys& trusted, s
     std::string why = why_not(policy, trusted, vouched, signature);
     if (!image_why_not.empty()) why = image_why_not + "; " + why;
     if (policy.allow_unsigned) return {Vouching{}, "allowed by 'allow-unsigned = true': " + why};
-    throw Error{Errc::untrusted, why}.with_remedy(remedy_for(policy));
+    throw Error{Errc::untrusted, why}.with_remedy(trust_remedy(policy));
 }
 
 }  // namespace overdrive

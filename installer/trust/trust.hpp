@@ -42,6 +42,9 @@ struct TrustResult {
 [[nodiscard]] std::string missing_keys(const TrustPolicy& policy, const TrustedKeys& trusted,
                                        const std::vector<bool>& vouched);
 
+/// What to write into the configuration, so that somebody vouches under this policy.
+[[nodiscard]] std::string trust_remedy(const TrustPolicy& policy);
+
 /// Decides whether a driver.json may be believed: the policy's keys signed exactly these bytes, or it says
 /// `allow-unsigned = true`.
 ///

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
+
+#include "model/wish_meaning.hpp"
+#include "store/store.hpp"
 
 namespace overdrive {
 
@@ -16,7 +18,9 @@ constexpr std::size_t kMostNamed = 5;
 struct Misses {
     std::vector<Error> failures;
     std::vector<std::string> without;
-    std::vector<Pair> seen;
+    std::vector<std::string> without_index;
+    std::vector<std::string> index_problems;  ///< of indexes that were only asked for what is near
+    std::vector<OfferedPair> seen;
 };
 
 /// What keeps one source from answering, so that the next one is asked.
@@ -24,53 +28,94 @@ bool is_of_one_source(Errc code) {
     return code == Errc::unreachable || code == Errc::login_refused || code == Errc::tls_refused;
 }
 
-/// @throws Error as ArtifactSource::some_tags
-std::vector<Pair> pairs_of(ArtifactSource& source) {
-    std::vector<Pair> pairs;
-    for (const std::string& tag : source.some_tags()) {
-        if (auto pair = pair_of_tag(tag)) pairs.push_back(std::move(*pair));
-    }
-    return pairs;
-}
+/// A search in one source after the other.
+class Search {
+public:
+    Search(const Services& services, const Store& store, const Config& config, const IndexTrusting& trusting,
+           const HostFacts& facts, const std::string& os_key, Report& report)
+        : services_{services},
+          store_{store},
+          config_{config},
+          trusting_{trusting},
+          question_{pair_question(store, facts, os_key)},
+          architecture_{oci_architecture(facts.architecture)},
+          report_{report} {}
 
-/// The same as far as it can be had: the nearest are named when they are known.
-std::vector<Pair> known_pairs_of(ArtifactSource& source) {
-    try {
-        return pairs_of(source);
-    } catch (const Error& error) {
-        if (!is_of_one_source(error.code()) && error.code() != Errc::bad_manifest) throw;
-        return {};
+    std::optional<FoundArtifact> in(std::unique_ptr<ArtifactSource> source, const DriverWish& wish) {
+        auto found = wish.is_branch ? by_index(*source, wish) : by_tag(*source, wish);
+        if (found) found->source = std::move(source);
+        return found;
     }
-}
 
-/// The pairs to ask for: one for a version; for a branch the newest that the source lists for this OS key.
-std::optional<Pair> pair_to_ask(ArtifactSource& source, const DriverWish& wish, const std::string& os_key) {
-    if (!wish.is_branch) return Pair{DriverId::parse(wish.text), os_key};
-    std::optional<Pair> best;
-    for (Pair& pair : pairs_of(source)) {
-        if (pair.os_key != os_key || !wish.allows(pair.driver)) continue;
-        if (!best || compare_versions(pair.driver.version(), best->driver.version()) > 0) best = std::move(pair);
-    }
-    return best;
-}
+    [[nodiscard]] const PairQuestion& question() const noexcept { return question_; }
+    Misses misses;
 
-/// Nearest first: the same OS key with another driver, then the same driver for another OS key.
-std::vector<std::string> nearest(std::vector<Pair> pairs, const DriverWish& wish, const std::string& os_key) {
-    const auto distance = [&](const Pair& pair) {
-        return (pair.os_key == os_key ? 0 : 2) + (wish.same_branch(pair.driver) ? 0 : 1);
-    };
-    std::stable_sort(pairs.begin(), pairs.end(), [&](const Pair& a, const Pair& b) {
-        if (distance(a) != distance(b)) return distance(a) < distance(b);
-        return a.os_key > b.os_key;
-    });
-    std::vector<std::string> names;
-    for (const Pair& pair : pairs) {
-        const std::string name = pair.path();
-        if (names.size() < kMostNamed && std::find(names.begin(), names.end(), name) == names.end())
-            names.push_back(name);
+private:
+    std::optional<FoundArtifact> by_tag(ArtifactSource& source, const DriverWish& wish) {
+        Pair pair{DriverId::parse(wish.text), question_.os_key};
+        report_.note(fmt::format("asking {} for {}", source.name(), tag_of(pair)));
+        auto artifact = source.resolve(tag_of(pair), architecture_);
+        if (artifact) return FoundArtifact{nullptr, std::move(*artifact), std::move(pair)};
+        misses.without.push_back(source.name());
+        look_for_near(source);
+        return std::nullopt;
     }
-    return names;
-}
+
+    /// Nothing rests on it: what is near is named as far as it is known.
+    void look_for_near(ArtifactSource& source) {
+        try {
+            auto index = ask_index(services_, store_, config_, trusting_, source);
+            if (index) {
+                for (OfferedPair& offer : index->index.pairs) misses.seen.push_back(std::move(offer));
+            } else {
+                misses.without_index.push_back(source.name());
+            }
+        } catch (const Error& error) {
+            if (error.code() == Errc::interrupted) throw;
+            misses.index_problems.emplace_back(error.what());
+        }
+    }
+
+    std::optional<FoundArtifact> by_index(ArtifactSource& source, const DriverWish& wish) {
+        report_.note(fmt::format("asking the pair index of {} for {}", source.name(), wish.text));
+        auto trusted = ask_index(services_, store_, config_, trusting_, source);
+        if (!trusted) {
+            misses.without_index.push_back(source.name());
+            return std::nullopt;
+        }
+        for (const OfferedPair& offer :
+             choose_pairs(trusted->index, resolve_channel(trusted->index, wish), question_)) {
+            if (auto found = pinned(source, offer)) {
+                found->index = std::move(trusted->word);
+                return found;
+            }
+        }
+        misses.without.push_back(source.name());
+        for (OfferedPair& offer : trusted->index.pairs) misses.seen.push_back(std::move(offer));
+        return std::nullopt;
+    }
+
+    std::optional<FoundArtifact> pinned(ArtifactSource& source, const OfferedPair& offer) {
+        const std::string tag = tag_of(offer.pair);
+        report_.note(fmt::format("asking {} for {} ({})", source.name(), tag, offer.manifest.text()));
+        auto artifact = source.resolve_pinned({tag, offer.manifest, offer.image_index}, architecture_);
+        if (artifact) return FoundArtifact{nullptr, std::move(*artifact), offer.pair};
+        if (source.may_be_partial()) return std::nullopt;
+        throw Error{Errc::incomplete_artifact, fmt::format("the pair index of {} names {} for {}, but it is not there",
+                                                           source.name(), offer.manifest.text(), tag)}
+            .with_remedy(fmt::format("whoever publishes there publishes it again or takes it out of the index "
+                                     "('overdrive-artifact index remove'); until then write a full version as 'driver' "
+                                     "into /etc/overdrive/config.toml"));
+    }
+
+    const Services& services_;
+    const Store& store_;
+    const Config& config_;
+    const IndexTrusting& trusting_;
+    PairQuestion question_;
+    std::string architecture_;
+    Report& report_;
+};
 
 /// What does not pass by itself comes first: a server that is not who it should be, then a login.
 const Error& most_telling(const std::vector<Error>& failures) {
@@ -82,26 +127,48 @@ const Error& most_telling(const std::vector<Error>& failures) {
     return failures.front();
 }
 
-[[noreturn]] void fail(const Misses& misses, const DriverWish& wish, const std::string& os_key,
-                       const HostFacts& facts) {
-    if (!misses.failures.empty()) {
-        std::string message;
-        for (const Error& failure : misses.failures)
-            message += fmt::format("{}{}", message.empty() ? "" : "; ", failure.what());
-        if (!misses.without.empty()) message += fmt::format("; no driver in {}", fmt::join(misses.without, ", "));
-        const Error& telling = most_telling(misses.failures);
-        throw Error{telling.code(), message}.with_remedy(
-            telling.code() != Errc::unreachable && !telling.remedy().empty()
-                ? telling.remedy()
-                : "check the network and 'sources' in /etc/overdrive/config.toml; installed drivers are untouched");
-    }
-    const std::vector<std::string> names = nearest(misses.seen, wish, os_key);
+[[noreturn]] void fail_unreached(const Misses& misses) {
+    std::string message;
+    for (const Error& failure : misses.failures)
+        message += fmt::format("{}{}", message.empty() ? "" : "; ", failure.what());
+    if (!misses.without.empty()) message += fmt::format("; no driver in {}", fmt::join(misses.without, ", "));
+    const Error& telling = most_telling(misses.failures);
+    throw Error{telling.code(), message}.with_remedy(
+        telling.code() != Errc::unreachable && !telling.remedy().empty()
+            ? telling.remedy()
+            : "check the network and 'sources' in /etc/overdrive/config.toml; installed drivers are untouched");
+}
+
+[[noreturn]] void fail_without_index(const Misses& misses, const DriverWish& wish) {
+    const std::string place = misses.without_index.front();
+    throw Error{
+        Errc::no_artifact,
+        fmt::format("driver '{}' is a {}, and there is no pair index that says what that is for this kernel in {}",
+                    wish.text, is_channel(wish) ? "channel" : "branch", fmt::join(misses.without_index, ", "))}
+        .with_remedy(fmt::format("publish one where the drivers are built ('overdrive-artifact index add {} TAG... "
+                                 "--sign-key KEY'), or write a full version as 'driver' into "
+                                 "/etc/overdrive/config.toml: it needs no index",
+                                 place));
+}
+
+/// What is known of pairs that are near, in words.
+std::string near_text(const Misses& misses, const DriverWish& wish, const PairQuestion& question) {
+    const std::vector<std::string> names = nearest_pairs(misses.seen, wish, question, kMostNamed);
+    if (!names.empty()) return fmt::format("the nearest are {}", fmt::join(names, ", "));
+    if (!misses.index_problems.empty())
+        return fmt::format("what is near it is not known: {}", misses.index_problems.front());
+    if (!misses.without_index.empty())
+        return fmt::format("what is near it is not known: {} has no pair index", misses.without_index.front());
+    return "nothing near it is there either";
+}
+
+[[noreturn]] void fail(const Misses& misses, const DriverWish& wish, const PairQuestion& question) {
+    if (!misses.failures.empty()) fail_unreached(misses);
+    if (misses.without.empty()) fail_without_index(misses, wish);
     throw Error{Errc::no_artifact,
-                fmt::format("there is no driver {} for {}{} in {}; {}", wish.text, os_key,
-                            facts.kernel_release.empty() ? "" : fmt::format(" (kernel {})", facts.kernel_release),
-                            fmt::join(misses.without, ", "),
-                            names.empty() ? std::string{"nothing near it is there either"}
-                                          : fmt::format("the nearest are {}", fmt::join(names, ", ")))}
+                fmt::format("there is no driver {} for {}{} in {}; {}", wish.text, question.os_key,
+                            question.kernel_release.empty() ? "" : fmt::format(" (kernel {})", question.kernel_release),
+                            fmt::join(misses.without, ", "), near_text(misses, wish, question))}
         .with_remedy(
             "build it with 'builder-images/build', wish for another driver, or boot an OS release that has one");
 }
@@ -114,8 +181,9 @@ std::string oci_architecture(std::string_view machine) {
     return std::string{machine};
 }
 
-FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts, const std::string& os_key,
-                            Report& report, const BeforeAsking& before_asking) {
+FoundArtifact find_artifact(Services& services, const Store& store, const Config& config, const IndexTrusting& trusting,
+                            const HostFacts& facts, const std::string& os_key, Report& report,
+                            const BeforeAsking& before_asking) {
     const auto wish = config.wish();
     if (!wish) {
         throw Error{Errc::config, "nothing says which driver is wanted"}.with_remedy(
@@ -126,24 +194,19 @@ FoundArtifact find_artifact(Services& services, const Config& config, const Host
             "write sources = [\"docker://REGISTRY/overdrive/nvidia-{os_id}\"] into /etc/overdrive/config.toml, or use "
             "'--source'");
     }
-    Misses misses;
+    Search search{services, store, config, trusting, facts, os_key, report};
     for (const std::string& name : config.sources) {
         try {
             if (before_asking) before_asking(name);
-            auto source = services.open_source(name, config, facts.os_release.id());
-            const auto pair = pair_to_ask(*source, *wish, os_key);
-            if (pair) report.note(fmt::format("asking {} for {}", source->name(), tag_of(*pair)));
-            auto artifact = pair ? source->resolve(tag_of(*pair), oci_architecture(facts.architecture)) : std::nullopt;
-            if (artifact) return {std::move(source), std::move(*artifact), *pair};
-            misses.without.push_back(source->name());
-            for (Pair& near : known_pairs_of(*source)) misses.seen.push_back(std::move(near));
+            if (auto found = search.in(services.open_source(name, config, facts.os_release.id()), *wish))
+                return std::move(*found);
         } catch (const Error& error) {
             if (!is_of_one_source(error.code())) throw;
             report.warn(error.what());
-            misses.failures.push_back(error);
+            search.misses.failures.push_back(error);
         }
     }
-    fail(misses, *wish, os_key, facts);
+    fail(search.misses, *wish, search.question());
 }
 
 }  // namespace overdrive

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/pair.hpp"
+#include "verbs/ask_index.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
 
@@ -16,6 +17,7 @@ struct FoundArtifact {
     std::unique_ptr<ArtifactSource> source;
     ResolvedArtifact artifact;
     Pair pair;
+    std::optional<IndexWord> index{};  ///< of the pair index that named it; nullopt: its version was asked for
 };
 
 /// `x86_64` -> `amd64`, `aarch64` -> `arm64`, others unchanged. @see OCI image-spec, GOARCH
@@ -25,12 +27,15 @@ struct FoundArtifact {
 using BeforeAsking = std::function<void(const std::string& source)>;
 
 /// Asks the configured sources in order for the wished driver's artifact for this OS key. A version is asked for by its
-/// computed tag; a branch takes the newest of the branch among the source's tags.
-/// @param facts for the architecture and os-release ID; the kernel release, empty where it is not known, for messages
-/// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named;
-///         unreachable, login_refused, tls_refused: none had it and at least one could not be asked; each failure is
-///         named, the reason is the one that passes least by itself
-[[nodiscard]] FoundArtifact find_artifact(Services& services, const Config& config, const HostFacts& facts,
+/// computed tag; what a branch or a channel means is chosen by the source's pair index (`choose_pairs`), and fetched by
+/// the digest that it names. Tags are never listed.
+/// @param facts for the architecture, os-release ID, GPUs and kernel, whose release is empty where it is not known
+/// @throws Error config: no wish or no source; no_artifact: every source answered no, the nearest pairs are named, or
+///         it is a branch or a channel and no source has a pair index; incomplete_artifact: an index names what its
+///         source does not have; unreachable, login_refused, tls_refused: none had it and at least one could not be
+///         asked; each failure is named, the reason is the one that passes least by itself; as ask_index
+[[nodiscard]] FoundArtifact find_artifact(Services& services, const Store& store, const Config& config,
+                                          const IndexTrusting& trusting, const HostFacts& facts,
                                           const std::string& os_key, Report& report,
                                           const BeforeAsking& before_asking = {});
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/wish_meaning.hpp"
 #include "support/interruption.hpp"
 #include "transaction/steps/commit_record.hpp"
 #include "transaction/steps/publish_generation.hpp"
@@ -148,11 +149,14 @@ std::function<void(Record&)> installed_record(Services& services, const Config& 
     return [&services, &installed, wish = config.wish(), verb = std::string{verb}](Record& record) {
         const Pair& pair = installed.pair;
         const bool changed = record.desired != pair || installed.fetched;
-        record.wanted = wish ? wish->text : pair.driver.text();
+        // What the program before this one can read, which knows no channels and no '550-proprietary'.
+        const bool is_newer = wish && (is_channel(*wish) || wish->text.ends_with("-proprietary"));
+        record.wanted = wish && !is_newer ? wish->text : pair.driver.text();
         record.desired = pair;
         if (record.pending && record.pending != pair) record.pending.reset();
         if (record.rolled_back && record.rolled_back->to.driver != pair.driver) record.rolled_back.reset();
         if (installed.fetched && installed.vouching) remember_serial(record, *installed.vouching, installed.claim);
+        if (installed.index) remember_serial(record, installed.index->vouching, installed.index->claim);
         if (!changed) return;
         std::string detail = installed.reference;
         if (installed.fetched && installed.vouching) detail += ", " + to_text(*installed.vouching);

@@ -7,6 +7,7 @@
 #include "store/store.hpp"
 #include "transaction/steps/fill_staging.hpp"
 #include "trust/image_trust.hpp"
+#include "verbs/ask_index.hpp"
 #include "verbs/install.hpp"
 
 namespace overdrive {
@@ -20,6 +21,7 @@ struct Installed {
     std::string reference;
     std::optional<Vouching> vouching{};   ///< of what was fetched, else of what is installed; nullopt: not known
     ImageClaim claim{};                   ///< of what was fetched
+    std::optional<IndexWord> index{};     ///< of the pair index that named it
     std::optional<Record> record_before;  ///< set by publish_and_record
     bool daemons_were_stopped = false;    ///< by a run that was cut off
 };

@@ -112,8 +112,9 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
         waited = true;
         wait_boot_jitter(services, config, report);
     };
-    FoundArtifact found = find_artifact(services, config, facts, key, report, spread_hosts);
     Store store{services.root};
+    const IndexTrusting trusting_index{options.overrides, options.allow_older};
+    FoundArtifact found = find_artifact(services, store, config, trusting_index, facts, key, report, spread_hosts);
     if (options.dry_run)
         return tell_plan(store, found, store.find_generation(found.pair).has_value(),
                          preflight_host(services, store, facts), report);
@@ -123,6 +124,7 @@ ExitCode install_from_sources(const InstallOptions& options, Services& services,
     Installed installed{.pair = found.pair,
                         .reference = found.artifact.reference,
                         .claim = claim_of(found),
+                        .index = found.index,
                         .record_before = {},
                         .daemons_were_stopped = recovery.daemons_were_stopped()};
     const auto there = store.find_generation(found.pair);

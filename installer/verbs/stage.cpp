@@ -88,8 +88,9 @@ bool may_move(const Config& config, const StageOptions& options) {
     return !options.overrides.driver && !config.hold && config.wish() && config.wish()->is_branch;
 }
 
-FoundArtifact find(const StageOptions& options, Services& services, const Config& config, const LocalState& local,
-                   const PendingOs& pending, Report& report) {
+FoundArtifact find(const StageOptions& options, Services& services, const Store& store, const Config& config,
+                   const LocalState& local, const PendingOs& pending, Report& report) {
+    const IndexTrusting trusting{options.overrides, options.allow_older};
     const HostFacts then = facts_after_boot(local.facts, pending);
     bool waited = !options.unit;
     const auto spread_hosts = [&](const std::string& source) {
@@ -99,12 +100,12 @@ FoundArtifact find(const StageOptions& options, Services& services, const Config
     };
     const Config same = same_driver(config, options, local);
     try {
-        return find_artifact(services, same, then, pending.os_key, report, spread_hosts);
+        return find_artifact(services, store, same, trusting, then, pending.os_key, report, spread_hosts);
     } catch (const Error& error) {
         if (error.code() != Errc::no_artifact || !may_move(config, options) || same.wish()->is_branch) throw;
-        report.warn(fmt::format("{}; the newest of branch {} is looked for", error.what(), config.wish()->text));
+        report.warn(fmt::format("{}; the newest of '{}' is looked for", error.what(), config.wish()->text));
     }
-    return find_artifact(services, config, then, pending.os_key, report);
+    return find_artifact(services, store, config, trusting, then, pending.os_key, report);
 }
 
 /// Refuses an artifact that is not for the pending OS, as far as that is known.
@@ -122,6 +123,7 @@ void require_fit_later(const DriverManifest& manifest, const HostFacts& facts, c
 std::function<void(Record&)> staged_record(Services& services, const Installed& installed, const PendingOs& pending) {
     return [&services, &installed, staged = Staged{.pair = installed.pair, .os = to_text(pending)}](Record& record) {
         if (installed.fetched && installed.vouching) remember_serial(record, *installed.vouching, installed.claim);
+        if (installed.index) remember_serial(record, installed.index->vouching, installed.index->claim);
         if (!installed.fetched && record.staged == staged) return;
         record.staged = staged;
         record.add_event({services.clock.wall(), "stage", installed.pair, "staged",
@@ -152,8 +154,11 @@ Outcome fetch(const StageOptions& options, Services& services, Store& store, con
     const Lock lock = take_lock(services, store, "stage");
     recover_store(services, store, local.facts, report);
     require_place_for(store, found.pair);
-    Installed installed{
-        .pair = found.pair, .reference = found.artifact.reference, .claim = claim_of(found), .record_before = {}};
+    Installed installed{.pair = found.pair,
+                        .reference = found.artifact.reference,
+                        .claim = claim_of(found),
+                        .index = found.index,
+                        .record_before = {}};
     const Trusting trusting = ask_trust(options.overrides, options.allow_older, services, store, config, found);
     const auto fits = [&](const DriverManifest& manifest) { require_fit_later(manifest, local.facts, pending); };
     FillStaging::Means means{.fill = fetching(services, store, trusting, found, fits, installed, report),
@@ -183,7 +188,7 @@ Outcome stage(const StageOptions& options, Services& services, const Config& con
         return note_installed(options, services, store, local, pending, *there, report);
     // The reboot may come at any moment now.
     if (options.unit && config.gate_hold && services.units.reachable()) services.units.queue_start(kGateUnit);
-    FoundArtifact found = find(options, services, config, local, pending, report);
+    FoundArtifact found = find(options, services, store, config, local, pending, report);
     if (options.dry_run) {
         return {.result = "dry-run",
                 .why = fmt::format("would fetch {} for {}", found.artifact.reference, to_text(pending)),

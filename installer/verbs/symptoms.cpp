@@ -146,7 +146,9 @@ void ask_sources(Services& services, const LocalState& local, Symptoms& symptoms
     }
     Symptoms::Asked asked;
     try {
-        const FoundArtifact found = find_artifact(services, config, local.facts, symptoms.os_key, report);
+        const Overrides none;
+        const FoundArtifact found =
+            find_artifact(services, Store{services.root}, config, {none}, local.facts, symptoms.os_key, report);
         asked.found = found.artifact.reference;
     } catch (const Error& error) {
         if (error.code() == Errc::interrupted) throw;

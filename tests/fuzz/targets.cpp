@@ -12,8 +12,10 @@
 #include "model/os_profile.hpp"
 #include "model/os_release.hpp"
 #include "model/pair.hpp"
+#include "model/pair_index.hpp"
 #include "overlay/mount_table.hpp"
 #include "registry/image_manifest.hpp"
+#include "registry/pair_index_manifest.hpp"
 #include "registry/signature_manifest.hpp"
 #include "registry/source_name.hpp"
 #include "store/generation.hpp"
@@ -159,6 +161,18 @@ void signature_payload(std::string_view bytes) {
     });
 }
 
+void pair_index(std::string_view bytes) {
+    refusing([&] {
+        const PairIndex index = PairIndex::parse(bytes);
+        require_promise(PairIndex::parse(index.to_json()).offers_the_same(index), "an index survives its writing");
+    });
+    refusing([&] {
+        const DocumentBlob blob =
+            parse_pair_index_manifest(bytes, "application/vnd.oci.image.manifest.v1+json", "pair index");
+        require_promise(blob.size <= PairIndex::kMostBytes, "no document is larger than an index may be");
+    });
+}
+
 void signature_manifest(std::string_view bytes) {
     refusing([&] {
         const auto layers = parse_signature_manifest(bytes, "application/vnd.oci.image.manifest.v1+json", "signatures");
@@ -240,6 +254,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"os-release", os_release},
         {"driver-json", driver_json},
         {"image-manifest", image_manifest},
+        {"pair-index", pair_index},
         {"signature-manifest", signature_manifest},
         {"signature-payload", signature_payload},
         {"source-name", source_name},

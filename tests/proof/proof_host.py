@@ -95,6 +95,7 @@ def make_artifacts(work: Path, drivers: tuple[str, ...] = DRIVERS, extra_bytes: 
     say(["openssl", "pkey", "-in", work / "key.pem", "-pubout", "-out", work / "key.pub"])
     for driver in drivers:
         pack(work / "layout", driver, work / "key.pem", extra_bytes)
+    cli_case.add_index(f"oci:{work}/layout", *(f"{OS_VERSION}-{driver}" for driver in drivers), key=work / "key.pem")
 
 
 # --- the host

@@ -9,6 +9,7 @@
 
 #include "support/fake_host.hpp"
 #include "support/installed_driver.hpp"
+#include "support/offered_pairs.hpp"
 #include "unit/archive/fake_source.hpp"
 #include "unit/archive/sample_artifact.hpp"
 
@@ -27,7 +28,8 @@ inline PendingOs forgotten_release() {
     return {.source = "update_engine", .version = "", .os_release = {}, .kernel_release = {}, .os_key = ""};
 }
 
-/// A source that has some tags, all of them the same artifact, and remembers what it was asked for.
+/// A source that has some tags, all of them the same artifact, and remembers what it was asked for. Its
+/// index offers these tags for kNextKernel.
 struct TaggedArtifacts {
     std::set<std::string> tags;
     std::vector<std::string> asked;
@@ -50,7 +52,18 @@ struct TaggedArtifacts {
             owner_.while_fetching();
             owner_.blobs.read_blob(layer, sink);
         }
-        std::vector<std::string> some_tags() override { return {owner_.tags.begin(), owner_.tags.end()}; }
+        std::optional<ResolvedIndex> find_pair_index() override {
+            const Digest digest = Digest::from_hex(std::string(64, '1'));
+            return ResolvedIndex{{"docker://r/x:overdrive-index", digest, {}}, {digest, 1}};
+        }
+        std::string read_document(const DocumentBlob& /*document*/) override {
+            return index_of_tags(owner_.tags, [](const Pair& /*pair*/) { return std::string{kNextKernel}; }).to_json();
+        }
+        std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image,
+                                                       const std::string& architecture) override {
+            return resolve(image.tag, architecture);
+        }
+        [[nodiscard]] bool may_be_partial() const override { return false; }
 
     private:
         TaggedArtifacts& owner_;

@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/support"))
 sys.path.insert(0, str(TOP / "tests/vm"))
 
-from stand_in_artifacts import StandInArtifacts, require_bundle  # noqa: E402
+from stand_in_artifacts import OS_ID, StandInArtifacts, require_bundle  # noqa: E402
 from vm_case import NodeTestCase  # noqa: E402
 from vm_node import HOST_IN_NODE, Node, OsRelease, build_nodes  # noqa: E402
 from vm_registry import Registry  # noqa: E402
@@ -128,7 +128,7 @@ class BootTest(NodeTestCase):
         self.node.check(
             "cat >/etc/overdrive/config.toml <<'END'\n"
             f'driver = "{driver}"\nkubelet-wait = {KUBELET_WAIT}\nsources = [{places}]\n{more}\n'
-            '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
+            f'[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\nidentity = ["{self.registry.on_host}/overdrive/nvidia-{OS_ID}"]\n'
             f"[registry]\ninsecure = [{plain}]\nboot-jitter = 0\nstall-timeout = 2\nconnect-timeout = 2\npatience = 4\nEND"
         )
 

@@ -17,7 +17,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/support"))
 sys.path.insert(0, str(TOP / "tests/vm"))
 
-from stand_in_artifacts import StandInArtifacts  # noqa: E402
+from stand_in_artifacts import OS_ID, StandInArtifacts  # noqa: E402
 from vm_case import NodeTestCase  # noqa: E402
 from vm_node import Node, OsRelease, build_nodes  # noqa: E402
 from vm_registry import Registry  # noqa: E402
@@ -54,7 +54,7 @@ class HoldersTest(NodeTestCase):
             "cat >/etc/overdrive/config.toml <<'END'\n"
             f'driver = "900.1.0"\nkubelet-wait = 5\nbusy-wait = 2\n'
             f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
-            '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
+            f'[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\nidentity = ["{cls.registry.on_host}/overdrive/nvidia-{OS_ID}"]\n'
             f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nboot-jitter = 0\npatience = 5\nEND'
         )
         image = cls.artifacts.image(cls.older, "900.1.0")

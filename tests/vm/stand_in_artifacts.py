@@ -69,6 +69,8 @@ class StandInArtifacts:
                         "--layer-cache", TOP / "build/images/layers"], check=True, stdout=subprocess.DEVNULL)
         target = f"docker://{self.registry.on_host}/overdrive/nvidia-{os_id}:{tag}"
         subprocess.run(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout}:{tag}", target], check=True)
+        subprocess.run([ARTIFACT, "index", "add", "--sign-key", self.private, "--allow-unsigned", "--settle", "0", target.removesuffix(f":{tag}"), tag],
+                       check=True, stdout=subprocess.DEVNULL)
 
     def modules(self, release: OsRelease, driver: str) -> Path:
         """The directory with the driver's modules for a release, as they were built."""

@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import damage  # noqa: E402
-from cli_case import KERNEL, OS_VERSION, CliTestCase, Host, Run, finished, keys, layout, make_key, pack, programs, remove_shared, say, shared  # noqa: E402
+from cli_case import KERNEL, OS_VERSION, CliTestCase, Host, Run, add_index, finished, indexed, keys, layout, make_key, pack, programs, remove_shared, say, shared  # noqa: E402
 from vm_registry import Registry  # noqa: E402
 
 TAG = f"{OS_VERSION}-900.1.0"
@@ -162,14 +162,20 @@ class SourceTest(RefusedTest):
         self.refused(self.install(f"oci-archive:{self.work}/not.tar"), "bad-archive", 1, "not.tar", "not an uncompressed tar")
 
     def test_missing_tag_names_the_nearest(self) -> None:
-        run = self.install(f"oci:{layout()}", "900.7.7")
+        run = self.install(f"oci:{indexed()}", "900.7.7")
         self.refused(run, "no-artifact", 3, "900.7.7", OS_VERSION, KERNEL, f"900.2.0/{OS_VERSION}", "builder-images/build")
 
     def test_another_os_release_has_it(self) -> None:
-        self.refused(self.install(f"oci:{layout()}", "900.9.0"), "no-artifact", 3, "900.9.0/1500.1.0")
+        self.refused(self.install(f"oci:{indexed()}", "900.9.0"), "no-artifact", 3, "900.9.0/1500.1.0")
 
     def test_branch_without_a_driver(self) -> None:
-        self.refused(self.install(f"oci:{layout()}", "535-open"), "no-artifact", 3, "535-open")
+        self.refused(self.install(f"oci:{indexed()}", "535-open"), "no-artifact", 3, "535-open", f"900.2.0/{OS_VERSION}")
+
+    def test_branch_where_there_is_no_index(self) -> None:
+        self.refused(self.install(f"oci:{layout()}", "900"), "no-artifact", 3, "no pair index", str(layout()), "overdrive-artifact index add", "full version")
+
+    def test_channel_that_is_not_there(self) -> None:
+        self.refused(self.install(f"oci:{indexed()}", "stable"), "no-artifact", 3, "no channel 'stable'", "newest")
 
     def test_one_source_down_and_the_other_without(self) -> None:
         """Not an answer: the one that is down may have it."""
@@ -310,7 +316,7 @@ class ConfigTest(RefusedTest):
 
     def test_values_that_cannot_be(self) -> None:
         self.configured("driver = 535\n", "'driver' must be a non-empty string")
-        self.configured('driver = "newest"\n', "newest")
+        self.configured('driver = "Newest"\n', "Newest", "channel")
         self.configured("kubelet-wait = -1\n", "kubelet-wait", "0 to 3600")
 
     def test_not_toml(self) -> None:
@@ -368,6 +374,7 @@ class RegistryTest(RefusedTest):
         cls.registry.start()
         say(["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout()}:{TAG}",
              f"docker://{cls.registry.on_host}/{REPOSITORY}:{TAG}"])
+        add_index(f"docker://{cls.registry.on_host}/{REPOSITORY}", TAG)
 
     def setUp(self) -> None:
         super().setUp()

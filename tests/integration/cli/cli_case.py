@@ -227,6 +227,21 @@ def layout() -> Path:
     return made
 
 
+def add_index(place: str, *tags: str, key: Path | None = None) -> None:
+    """Puts pairs into the signed pair index of a layout or a registry's repository."""
+    named = ["--repository", "registry.example/overdrive/nvidia-coreos"] if place.startswith("oci:") else []
+    say([programs() / "overdrive-artifact", "index", "add", "--sign-key", key or keys()[0], "--allow-unsigned", "--settle", 0, *named, place, *tags])
+
+
+@functools.cache
+def indexed() -> Path:
+    """The same layout with a pair index of all that is in it."""
+    made = shared() / "indexed"
+    shutil.copytree(layout(), made)
+    add_index(f"oci:{made}", *(f"{OS_VERSION}-{driver}" for driver in ("900.1.0", "900.1.2", "900.2.0", "901.1.0")), "1500.1.0-900.9.0")
+    return made
+
+
 class CliTestCase(unittest.TestCase):
     """A fresh host for every test."""
 

@@ -16,7 +16,7 @@ from subprocess import run as run_program
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cli_case import KERNEL, OS_VERSION, TOP, CliTestCase, Run, keys, layout, programs, remove_shared  # noqa: E402
+from cli_case import KERNEL, OS_VERSION, TOP, CliTestCase, Run, indexed, keys, layout, programs, remove_shared  # noqa: E402
 
 PAGE = TOP / "docs/troubleshooting.md"
 SECRET = "hunter2"
@@ -101,7 +101,7 @@ class DoctorTest(DoctorCase):
 
     def test_a_driver_that_no_source_has_is_named_with_the_nearest(self) -> None:
         self.host.add_gpu()
-        self.trust_first_key(f'sources = ["oci:{layout()}"]\n')
+        self.trust_first_key(f'sources = ["oci:{indexed()}"]\n')
         self.host.configure(self.config().replace("900.1.0", "900.7.0"))
         cause = self.cause()
         self.assertEqual(cause["code"], "no-artifact")

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import damage  # noqa: E402
-from cli_case import KERNEL, OS_VERSION, USER_SPACE_BYTES, CliTestCase, Run, keys, layout, pack, remove_shared, say  # noqa: E402
+from cli_case import KERNEL, OS_VERSION, USER_SPACE_BYTES, CliTestCase, Run, add_index, indexed, keys, layout, pack, remove_shared, say  # noqa: E402
 from vm_registry import Registry, bytes_of, downloads  # noqa: E402
 
 REPOSITORY = "overdrive/nvidia-coreos"
@@ -90,7 +90,7 @@ class SourcesTest(GoodTest):
 
 class WishTest(GoodTest):
     def test_branch_takes_its_newest(self) -> None:
-        self.assert_installed(self.install(f"oci:{layout()}", "900"), "900.2.0")
+        self.assert_installed(self.install(f"oci:{indexed()}", "900"), "900.2.0")
         self.assertEqual(self.host.record()["wanted"], "900")
 
     def test_configuration_says_it_all(self) -> None:
@@ -149,7 +149,7 @@ class UpdateTest(GoodTest):
         return self.host.overdrive("update", "--no-activate", "--no-units", *more)
 
     def configured(self, text: str) -> None:
-        self.host.configure(f'{text}\nsources = ["oci:{layout()}"]\n[trust]\nkeys = ["/etc/first.pub"]\n')
+        self.host.configure(f'{text}\nsources = ["oci:{indexed()}"]\n[trust]\nkeys = ["/etc/first.pub"]\n')
 
     def test_branch_moves(self) -> None:
         self.assert_installed(self.install(f"oci:{layout()}", "900.1.0"), "900.1.0")
@@ -193,6 +193,7 @@ class RegistryTest(GoodTest):
             tag = f"{OS_VERSION}-{driver}"
             say(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout()}:{tag}",
                  f"docker://{cls.registry.on_host}/{REPOSITORY}:{tag}"])
+            add_index(f"docker://{cls.registry.on_host}/{REPOSITORY}", tag)
 
     def setUp(self) -> None:
         super().setUp()
@@ -243,8 +244,20 @@ class RegistryTest(GoodTest):
         self.assertIs(run.result["reused_user_space"], False)
         self.assert_generation("900.1.2")
 
-    def test_branch_asks_the_registry_for_its_tags(self) -> None:
+    def test_branch_is_chosen_through_the_signed_index_and_never_by_listing_tags(self) -> None:
+        mark = self.registry.mark()
         self.assert_installed(self.install(self.source, "900"), "900.2.0")
+        asked = [one.path for one in self.registry.requests(mark)]
+        self.assertEqual([path for path in asked if "tags/list" in path], [])
+        self.assertIn(f"/v2/{REPOSITORY}/manifests/overdrive-index", asked)
+        self.assertNotIn(f"/v2/{REPOSITORY}/manifests/{OS_VERSION}-900.2.0", asked, "it is fetched by the digest that the index names")
+
+    def test_what_the_index_offers_is_listed(self) -> None:
+        run = self.host.overdrive("list", "--available", "--source", self.source)
+        (source,) = run.result["sources"]  # type: ignore[misc]
+        self.assertEqual([pair["driver"] for pair in source["pairs"]], ["900.2.0", "900.1.2", "900.1.0"])
+        self.assertEqual(source["index"]["trust"]["kind"], "manifest")
+        self.assertFalse((self.host.root / "opt/nvidia/900.2.0").exists())
 
 
 class DamagedHostTest(GoodTest):

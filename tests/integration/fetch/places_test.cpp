@@ -161,47 +161,12 @@ TEST_F(Places, C7_ATokenThatExpiresInTheMiddleOfADownloadIsFetchedAnew) {
     EXPECT_THAT(mirror_.requests(user_space()).back(), HasSubstr("Range: bytes="));
 }
 
-TEST_F(Places, C14_TagsAreReadPageByPageOnTheSameServer) {
-    source_ = make_source({place(registry_)});
-    const std::string first = path("tags/list?n=1000");
-    registry_.set(first, {.headers = {{"Link", "<" + path("tags/list?n=1000&last=b") + ">; rel=\"next\""}},
-                          .body = R"({"name":"x","tags":["a","b"]})"});
-    registry_.set(path("tags/list?n=1000&last=b"), {.headers = {}, .body = R"({"name":"x","tags":["c","../d"]})"});
-    EXPECT_EQ(source_->some_tags(), (std::vector<std::string>{"a", "b", "c"}));
-    // The same page again, and a foreign one.
-    for (const std::string& link : {first, "http://" + mirror_.host() + first, std::string{"//evil.test/"},
-                                    std::string{"file:///etc/passwd"}, std::string{"https://169.254.169.254/"}}) {
-        registry_.change(first, [&](auto& answer) { answer.headers["Link"] = "<" + link + ">; rel=\"next\""; });
-        registry_.forget_requests();
-        EXPECT_EQ(source_->some_tags(), (std::vector<std::string>{"a", "b"})) << link;
-        EXPECT_THAT(registry_.requests(), SizeIs(1));
-    }
-    EXPECT_THAT(mirror_.requests(), IsEmpty());
-}
-
-TEST_F(Places, C14_EndlessPagesAndHugeListsAreCapped) {
-    source_ = make_source({place(registry_)});
-    registry_.set(path("tags/list"), {});
-    int page = 0;
-    registry_.behave(path("tags/list"), [&](FakeRegistry::Answer& answer, int /*nth*/, const std::string& /*head*/) {
-        answer.headers["Link"] = "<" + path("tags/list?last=" + std::to_string(++page)) + ">; rel=\"next\"";
-        answer.body = R"({"tags":["t)" + std::to_string(page) + R"("]})";
-    });
-    EXPECT_THAT(source_->some_tags(), SizeIs(20));
-    registry_.behave(path("tags/list"), [](FakeRegistry::Answer& answer, int /*nth*/, const std::string& /*head*/) {
-        nlohmann::json list;
-        for (int i = 0; i < 100'000; ++i) list["tags"].push_back("t" + std::to_string(i));
-        answer.body = list.dump();
-    });
-    EXPECT_THAT(source_->some_tags(), SizeIs(10'000));
-}
-
-TEST_F(Places, C10_ADeadRegistryIsNoEmptyList) {
+TEST_F(Places, C10_ADeadRegistryIsNotOneWithoutAnIndex) {
     source_ = make_source({place(registry_)});
     answer_all(registry_, 503);
-    EXPECT_THROW(static_cast<void>(source_->some_tags()), Error);
+    EXPECT_THROW(static_cast<void>(source_->find_pair_index()), Error);
     answer_all(registry_, 404, R"({"errors":[]})");
-    EXPECT_THAT(source_->some_tags(), IsEmpty());
+    EXPECT_FALSE(source_->find_pair_index());
 }
 
 class Signatures : public RegistryFixture {

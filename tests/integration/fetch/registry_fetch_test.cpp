@@ -107,22 +107,12 @@ TEST_F(RegistryFetch, C10_SaysUnreachableWhenNobodyListens) {
         source_ = make_source({place(gone)});
     }
     expect_refused(Errc::unreachable, "127.0.0.1");
-    EXPECT_THROW(static_cast<void>(source_->some_tags()), Error);
+    EXPECT_THROW(static_cast<void>(source_->find_pair_index()), Error);
 }
 
 TEST_F(RegistryFetch, C10_SaysUnreachableWhenTheNameIsUnknown) {
     source_ = make_source({{.host = "registry.invalid", .repository = "a"}});
     expect_refused(Errc::unreachable, "registry.invalid");
-}
-
-TEST_F(RegistryFetch, ListsTagsInOneRequest) {
-    registry_.set(path("tags/list?n=1000"), {.headers = {}, .body = R"({"name":"x","tags":["a","b"]})"});
-    EXPECT_EQ(source_->some_tags(), (std::vector<std::string>{"a", "b"}));
-    EXPECT_EQ(registry_.requests().size(), 1U);
-    registry_.set(path("tags/list?n=1000"), {.headers = {}, .body = R"({"name":"x","tags":null})"});
-    EXPECT_TRUE(source_->some_tags().empty());
-    registry_.set(path("tags/list?n=1000"), {.headers = {}, .body = std::string(1000, 'x'), .endless = true});
-    EXPECT_THROW(static_cast<void>(source_->some_tags()), Error);
 }
 
 class Redirects : public RegistryFetch {

@@ -6,7 +6,6 @@ named after the rows of the fault table in tests/README.md. Run as root: python3
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,14 +15,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from registry_case import DRIVER, QUICK, REPOSITORY, RegistryCase, layer, main, name_hosts  # noqa: E402 - first: it says where the others are
-from cli_case import OS_VERSION, remove_shared  # noqa: E402
-from registry_faults import ANY, TAG_LIST, answered, both, content_range, cut, etag, flip, place, replaced, reset, slow, stall, stopped, without_ranges  # noqa: E402
+from cli_case import remove_shared  # noqa: E402
+from registry_faults import ANY, answered, both, content_range, cut, etag, flip, place, replaced, reset, slow, stall, stopped, without_ranges  # noqa: E402
 from registry_faults import TAG as BY_TAG  # noqa: E402
 from standin_registry import RegistryApi  # noqa: E402
 
 MODULES, USER_SPACE = "modules", "user-space"
 MOST_TRIES = 5
-MOST_TAG_PAGES = 100
 
 
 class CutTest(RegistryCase):
@@ -191,49 +189,6 @@ class DeadTest(RegistryCase):
         self.registry.on(ANY, reset())
         run = self.install(self.source, "900.7.7", "--source", self.at(other))
         self.refused(run, "unreachable", 6, self.registry.host)
-
-
-class TagListTest(RegistryCase):
-    settings = QUICK
-
-    def page(self, *tags: str, link: str = "") -> object:
-        headers = [("Content-Type", "application/json"), *([("Link", link)] if link else [])]
-        return answered(200, *headers, body=json.dumps({"name": REPOSITORY, "tags": list(tags)}).encode())
-
-    def test_c14_a_hundred_thousand_tags_are_capped(self) -> None:
-        tags = self.store.repository(REPOSITORY).tags
-        first = next(iter(tags.values()))
-        tags |= {f"{i // 1000}.{i % 1000}.0-900.1.0": first for i in range(100_000)}
-        run = self.install(self.source, "900")
-        self.assertIn(run.rc, (3, 4), run)
-        self.assertLessEqual(len(self.registry.asked(TAG_LIST)), MOST_TAG_PAGES)
-
-    def test_c14_pages_without_end_are_capped(self) -> None:
-        count = iter(range(1_000_000))
-
-        def fault(request: object, reply: object) -> object:
-            return self.page(f"1.{next(count)}.0-900.1.0", link=f'</v2/{REPOSITORY}/tags/list?n=1&last={next(count)}>; rel="next"')(request, reply)  # type: ignore[operator]
-
-        self.registry.on(TAG_LIST, fault)  # type: ignore[arg-type]
-        run = self.install(self.source, "900")
-        self.refused(run, str(run.error.get("reason")), run.rc)
-        self.assertLessEqual(len(self.registry.asked(TAG_LIST)), MOST_TAG_PAGES)
-
-    def test_c14_the_same_page_again_ends_it(self) -> None:
-        self.registry.on(TAG_LIST, self.page(f"{OS_VERSION}-900.1.0", link=f'</v2/{REPOSITORY}/tags/list?n=1000>; rel="next"'))  # type: ignore[arg-type]
-        run = self.install(self.source, "900")
-        self.assertIn(run.rc, (4, 6), run)
-        self.assertLessEqual(len(self.registry.asked(TAG_LIST)), 3)
-
-    def test_c14_a_link_elsewhere_is_not_followed(self) -> None:
-        foreign = self.serve(RegistryApi(self.store))
-        for link in (f"<http://{foreign.host}/v2/{REPOSITORY}/tags/list?n=1>", f"<//{foreign.host}/v2/x/tags/list>", "<file:///etc/passwd>", "<https://169.254.169.254/>"):
-            with self.subTest(link):
-                self.new_host()
-                self.registry.on(TAG_LIST, self.page(f"{OS_VERSION}-900.1.0", link=f'{link}; rel="next"'))  # type: ignore[arg-type]
-                run = self.install(self.source, "900")
-                self.assertIn(run.rc, (4, 6), run)
-                self.assertEqual(foreign.asked(), [])
 
 
 def setUpModule() -> None:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from registry_case import DRIVER, REPOSITORY, TAG, RegistryCase, layer, main  # noqa: E402 - first: it says where the others are
 import damage  # noqa: E402
-from cli_case import OS_VERSION, layout, remove_shared  # noqa: E402
+from cli_case import OS_VERSION, add_index, layout, remove_shared  # noqa: E402
 from registry_faults import BLOB, MANIFEST, TAG_LIST, endless, flip, gzipped, sent_as, then  # noqa: E402
 from registry_faults import TAG as BY_TAG  # noqa: E402
 
@@ -99,6 +99,7 @@ class TagsTest(RegistryCase):
         self.assertEqual(self.registry.asked(TAG_LIST), [])
 
     def test_c8_without_the_tag_the_nearest_are_named(self) -> None:
+        add_index(self.source, f"{OS_VERSION}-900.2.0")
         self.refused(self.install(self.source, "900.7.7"), "no-artifact", 3, "900.7.7", f"900.2.0/{OS_VERSION}")
 
     def test_c8_a_tag_without_our_architecture(self) -> None:

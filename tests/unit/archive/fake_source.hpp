@@ -57,7 +57,13 @@ public:
         }
         check.finish();
     }
-    [[nodiscard]] std::vector<std::string> some_tags() noexcept override { return {}; }
+    [[nodiscard]] std::optional<ResolvedIndex> find_pair_index() override { return std::nullopt; }
+    [[nodiscard]] std::string read_document(const DocumentBlob& /*document*/) override { return {}; }
+    [[nodiscard]] std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image,
+                                                                 const std::string& architecture) override {
+        return resolve(image.tag, architecture);
+    }
+    [[nodiscard]] bool may_be_partial() const override { return false; }
 
     std::map<std::string, std::string> blobs;  ///< by digest, hex
     std::optional<ResolvedArtifact> artifact;

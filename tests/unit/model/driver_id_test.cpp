@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/wish_meaning.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -36,6 +37,27 @@ TEST(DriverWishTest, ABranchAllowsItsVersionsWithTheSameModulesOnly) {
     EXPECT_TRUE(wish.allows(DriverId::parse("550.163.01-open")));
     EXPECT_FALSE(wish.allows(DriverId::parse("550.163.01")));
     EXPECT_FALSE(wish.allows(DriverId::parse("535.1.1-open")));
+}
+
+TEST(DriverWishTest, ABranchAloneMeansEitherKindOfModules) {
+    const DriverWish either = DriverWish::parse("550");
+    const DriverWish proprietary = DriverWish::parse("550-proprietary");
+    EXPECT_TRUE(proprietary.is_branch);
+    for (const char* text : {"550.163.01", "550.163.01-open"})
+        EXPECT_TRUE(either.allows(DriverId::parse(text))) << text;
+    EXPECT_FALSE(either.allows(DriverId::parse("5500.1")));
+    EXPECT_TRUE(proprietary.allows(DriverId::parse("550.163.01")));
+    EXPECT_FALSE(proprietary.allows(DriverId::parse("550.163.01-open")));
+}
+
+TEST(DriverWishTest, AWordIsAChannel) {
+    const DriverWish wish = DriverWish::parse("stable");
+    EXPECT_TRUE(is_channel(wish) && wish.is_branch);
+    EXPECT_TRUE(wish.allows(DriverId::parse("550.163.01")));
+    EXPECT_TRUE(is_channel(DriverWish::parse("newest")));
+    for (const char* text : {"", "Stable", "550.1-proprietary", "550-open-proprietary", "550-proprietary-open", "55o",
+                             "-open", "a_b", "../x"})
+        EXPECT_THROW(static_cast<void>(DriverWish::parse(text)), Error) << text;
 }
 
 TEST(DriverWishTest, AVersionAllowsOnlyItself) {

@@ -105,12 +105,6 @@ TEST_F(LayoutSignatures, AreFoundByTheReferrersTag) {
     EXPECT_THAT(payloads(), ElementsAre("listed"));
 }
 
-TEST_F(LayoutSignatures, AreNotListedAsTagsOfArtifactsToInstall) {
-    add_entry(signatures({"i1"}), signature_tag(*index_));
-    EXPECT_THAT(source().some_tags(), testing::Contains(kTag));
-    EXPECT_FALSE(pair_of_tag(signature_tag(*index_)).has_value());
-}
-
 TEST_F(LayoutSignatures, D5OfTooManyTheLastAreKept) {
     std::vector<std::string> many;
     for (int i = 0; i < 100; ++i) many.push_back("p" + std::to_string(i));

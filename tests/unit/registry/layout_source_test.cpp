@@ -74,7 +74,16 @@ TEST_P(LayoutSource, HasNothingForAnUnknownTagOrArchitecture) {
     EXPECT_FALSE(source.resolve("900.1.0", "amd64"));  // the end of a tag is not the tag
 }
 
-TEST_P(LayoutSource, ListsItsTags) { EXPECT_THAT(open().some_tags(), ElementsAre("4081.2.1-900.1.0", "other")); }
+TEST_P(LayoutSource, AnswersForThePinnedImageAlone) {
+    OciLayoutSource source = open();
+    EXPECT_FALSE(source.find_pair_index());
+    const Digest there = source.resolve("other", "amd64")->manifest_digest;
+    EXPECT_EQ(source.resolve_pinned({"other", there}, "amd64")->manifest_digest, there);
+    EXPECT_FALSE(source.resolve_pinned({"4081.9.9-900.1.0", there}, "amd64"));
+    expect_refused(Errc::bad_manifest, "the pair index names", [&] {
+        static_cast<void>(source.resolve_pinned({"other", Digest::from_hex(std::string(64, '0'))}, "amd64"));
+    });
+}
 
 TEST_P(LayoutSource, NamesABlobThatIsDamaged) {
     const auto layer = open().resolve("other", "amd64")->layers[2];
@@ -110,7 +119,7 @@ TEST_P(LayoutSource, RefusesADamagedManifest) {
 
 INSTANTIATE_TEST_SUITE_P(DirectoryAndArchive, LayoutSource, testing::Bool());
 
-TEST(LayoutSourceMissing, IsUnreachableAndHasNoTags) {
+TEST(LayoutSourceMissing, IsUnreachable) {
     for (const char* name : {"oci:/nonexistent/overdrive", "oci-archive:/nonexistent/overdrive.tar"}) {
         OciLayoutSource source{parse_source_name(name)};
         try {
@@ -120,7 +129,7 @@ TEST(LayoutSourceMissing, IsUnreachableAndHasNoTags) {
             EXPECT_EQ(error.code(), Errc::unreachable);
             EXPECT_THAT(error.what(), HasSubstr("/nonexistent/overdrive"));
         }
-        EXPECT_TRUE(source.some_tags().empty());
+        EXPECT_THROW(static_cast<void>(source.find_pair_index()), Error);
     }
 }
 

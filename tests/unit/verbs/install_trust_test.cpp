@@ -34,7 +34,12 @@ public:
         return source_.signatures(artifact);
     }
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override { source_.read_blob(layer, sink); }
-    std::vector<std::string> some_tags() noexcept override { return source_.some_tags(); }
+    std::optional<ResolvedIndex> find_pair_index() override { return std::nullopt; }
+    std::string read_document(const DocumentBlob& /*document*/) override { return {}; }
+    std::optional<ResolvedArtifact> resolve_pinned(const PinnedImage& image, const std::string& architecture) override {
+        return source_.resolve_pinned(image, architecture);
+    }
+    [[nodiscard]] bool may_be_partial() const override { return false; }
 
 private:
     FakeSource& source_;
