@@ -20,7 +20,7 @@ REPOSITORY = "overdrive/nvidia-{os_id}"
 START_SECONDS = 30.0
 CONFIGURATION = """\
 version: 0.1
-log: {{level: warn, accesslog: {{disabled: true}}}}
+log: {{level: warn, accesslog: {{disabled: false}}}}
 storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}", secret: local}}
 """
