@@ -139,6 +139,11 @@ class Registry:
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
         self.close()
 
+    def pid(self) -> int:
+        """Of the running registry."""
+        assert self._process is not None
+        return self._process.pid
+
     def mark(self) -> int:
         """A place in the access log, for requests(since=...)."""
         return self.access_log.stat().st_size
