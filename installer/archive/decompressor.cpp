@@ -1,15 +1,11 @@
 #include "archive/decompressor.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/format.h>
 #include <zstd.h>
 
-#include <algorithm>
-#include <cstring>
-#include <exception>
 #include <new>
 
+#include "archive/gzip_decompressor.hpp"
 #include "support/error.hpp"
 #include "support/release_with.hpp"
 
@@ -75,95 +71,12 @@ private:
     int empty_frames_ = 0;
 };
 
-/// gzip through libarchive, with the format that is one member of any content.
-class GzipDecompressor final : public Decompressor {
-public:
-    explicit GzipDecompressor(Pull pull) : pull_{std::move(pull)}, reader_{archive_read_new()} {
-        if (!reader_) throw std::bad_alloc{};
-        archive_read_support_filter_gzip(reader_.get());
-        archive_read_support_format_raw(reader_.get());
-    }
-
-    std::size_t read(std::span<char> out) override {
-        if (!open_) open();
-        while (pending_.empty()) {
-            if (!next_block()) return 0;
-        }
-        const std::size_t part = std::min(pending_.size(), out.size());
-        std::memcpy(out.data(), pending_.data(), part);
-        pending_.remove_prefix(part);
-        return part;
-    }
-
-private:
-    static la_ssize_t on_read(archive* /*reader*/, void* self, const void** data) noexcept {
-        auto& me = *static_cast<GzipDecompressor*>(self);
-        try {
-            const std::string_view bytes = me.pull_();
-            *data = bytes.data();
-            me.pulled_ += bytes.size();
-            return static_cast<la_ssize_t>(bytes.size());
-        } catch (...) {
-            me.failure_ = std::current_exception();
-            return ARCHIVE_FATAL;
-        }
-    }
-
-    void open() {
-        open_ = true;
-        require(archive_read_open(reader_.get(), this, nullptr, &on_read, nullptr));
-        archive_entry* entry = nullptr;
-        require(archive_read_next_header(reader_.get(), &entry));
-        // Without the filter libarchive would pass the bytes on as they are, and it would undo gzip within gzip.
-        constexpr int kGzipAndSource = 2;
-        if (archive_filter_count(reader_.get()) != kGzipAndSource ||
-            archive_filter_code(reader_.get(), 0) != ARCHIVE_FILTER_GZIP) {
-            throw Error{Errc::bad_archive, "gzip: the layer is not compressed with gzip exactly once"};
-        }
-    }
-
-    bool next_block() {
-        const void* data = nullptr;
-        std::size_t size = 0;
-        la_int64_t offset = 0;
-        const int answer = archive_read_data_block(reader_.get(), &data, &size, &offset);
-        if (answer == ARCHIVE_EOF) {
-            refuse_more();
-            return false;
-        }
-        require(answer);
-        pending_ = {static_cast<const char*>(data), size};
-        return true;
-    }
-
-    /// libarchive stops quietly at what is no further gzip member.
-    void refuse_more() {
-        const auto used = static_cast<std::uint64_t>(archive_filter_bytes(reader_.get(), -1));
-        if (used < pulled_ || !pull_().empty())
-            throw Error{Errc::bad_archive, "gzip: bytes after the end of the stream"};
-    }
-
-    void require(int answer) {
-        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-        if (answer == ARCHIVE_OK) return;
-        const char* words = archive_error_string(reader_.get());
-        throw Error{Errc::bad_archive, fmt::format("gzip: {}", words == nullptr ? "malformed" : words)};
-    }
-
-    Pull pull_;
-    std::unique_ptr<archive, ReleaseWith<archive_read_free>> reader_;
-    std::exception_ptr failure_;
-    std::string_view pending_;
-    std::uint64_t pulled_ = 0;
-    bool open_ = false;
-};
-
 }  // namespace
 
 std::unique_ptr<Decompressor> make_decompressor(std::string_view media_type, Decompressor::Pull pull) {
     if (media_type.ends_with("+zstd")) return std::make_unique<ZstdDecompressor>(std::move(pull));
     if (media_type.ends_with("+gzip") || media_type.ends_with(".tar.gzip")) {
-        return std::make_unique<GzipDecompressor>(std::move(pull));
+        return make_gzip_decompressor(std::move(pull));
     }
     throw Error{Errc::bad_archive,
                 fmt::format("media type '{}' is neither tar+zstd nor tar+gzip", media_type.substr(0, 100))};

@@ -47,7 +47,8 @@ bool can_make_nameless(int directory) {
 
 }  // namespace
 
-TreeWriter::TreeWriter(int directory) : directory_{directory}, nameless_{can_make_nameless(directory)} {}
+TreeWriter::TreeWriter(int directory, Hashing hashing)
+    : directory_{directory}, hashing_{hashing}, nameless_{can_make_nameless(directory)} {}
 
 int TreeWriter::parent_of(const std::string& path, std::string& name) {
     const std::size_t slash = path.rfind('/');
@@ -110,15 +111,17 @@ void TreeWriter::begin_file(const std::string& path, bool executable) {
 }
 
 void TreeWriter::write(std::string_view bytes) {
-    hash_.update(bytes);
+    if (hashing_ == Hashing::every_file) hash_.update(bytes);
     write_all(file_.get(), bytes, path_);
     written_ += bytes.size();
-    if (written_ - flushed_ >= kFlushBytes) {
-        // Only a hint; what fails here fails again, with words, at the sync.
-        static_cast<void>(sync_file_range(file_.get(), static_cast<off_t>(flushed_),
-                                          static_cast<off_t>(written_ - flushed_), SYNC_FILE_RANGE_WRITE));
-        flushed_ = written_;
-    }
+    if (written_ - flushed_ >= kFlushBytes) begin_writeback();
+}
+
+void TreeWriter::begin_writeback() {
+    // Only a hint; what fails here fails again, with words, at the sync.
+    static_cast<void>(sync_file_range(file_.get(), static_cast<off_t>(flushed_),
+                                      static_cast<off_t>(written_ - flushed_), SYNC_FILE_RANGE_WRITE));
+    flushed_ = written_;
 }
 
 void TreeWriter::give_name(const std::string& path) {
@@ -132,9 +135,10 @@ void TreeWriter::give_name(const std::string& path) {
 }
 
 std::string TreeWriter::end_file() {
+    if (written_ > flushed_) begin_writeback();
     give_name(path_);
     file_ = UniqueFd{};
-    return hash_.finish();
+    return hashing_ == Hashing::every_file ? hash_.finish() : std::string{};
 }
 
 bool TreeWriter::link_file(int file, const std::string& path) {

@@ -14,8 +14,10 @@ namespace overdrive {
 /// has it).
 class TreeWriter {
 public:
+    enum class Hashing { every_file, none };
+
     /// @param directory stays the caller's and must outlive the writer
-    explicit TreeWriter(int directory);
+    explicit TreeWriter(int directory, Hashing hashing = Hashing::every_file);
 
     /// Makes the directory and its missing parents, mode 0755.
     void make_directory(const std::string& path);
@@ -26,7 +28,8 @@ public:
     /// @param executable mode 0755, else 0644
     void begin_file(const std::string& path, bool executable);
     void write(std::string_view bytes);
-    /// Gives the file its name. @return sha256 of what was written, hex
+    /// Gives the file its name and sends what is left of it on its way to the disk.
+    /// @return sha256 of what was written, hex; empty without Hashing
     /// @throws Error bad_archive when the name is taken
     [[nodiscard]] std::string end_file();
 
@@ -40,8 +43,10 @@ private:
     [[nodiscard]] int parent_of(const std::string& path, std::string& name);
     void create(const std::string& path, const std::string& name, int parent);
     void give_name(const std::string& path);
+    void begin_writeback();
 
     int directory_;
+    Hashing hashing_;
     bool nameless_;  ///< O_TMPFILE and /proc/self/fd work here
     std::string parent_path_;
     UniqueFd parent_;

@@ -22,9 +22,13 @@ struct UnpackRules {
     /// The files that may come, by path; nullptr when that is not known yet. An unlisted one is refused at once, a
     /// listed one must be exactly as listed.
     const std::map<std::string, FileSpec, std::less<>>* expected = nullptr;
+    /// With `expected`: the digest of the layer stands for its files, which are not hashed one by one. Only where
+    /// whoever vouches for `expected` names that digest too: what differs in a bit is then another layer.
+    bool layer_vouches = false;
 };
 
-/// One file or link that was written; mode, size and sha256 are of what is on the disk.
+/// One file or link that was written; mode, size and sha256 are of what is on the disk (sha256 by the layer's word
+/// where that vouches).
 struct UnpackedFile {
     std::string path;
     unsigned mode = 0644;

@@ -110,7 +110,9 @@ void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDe
                             // files and links, and directories: at most a few for each
                             .most_members = 4 * expected.size() + 64,
                             .most_top_file = 0,
-                            .expected = &expected};
+                            .expected = &expected,
+                            // Who vouches for driver.json vouches for the layer that it names, whole.
+                            .layer_vouches = result.manifest.user_space_layer == layer.digest};
     unpack_layer(source, layer, staging.fd(), rules, progress);
     result.bytes_downloaded += layer.size;
 }

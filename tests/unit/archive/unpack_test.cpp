@@ -234,6 +234,14 @@ TEST_F(UnpackTest, RefusesAFileWithAnotherContent) {
     expect_refused(TarMaker{}.file("driver/a", "2"), "'a' hashes to", Errc::digest_mismatch);
 }
 
+TEST_F(UnpackTest, DoesNotHashTheFilesOfALayerThatVouchesForThemButHoldsThemAgainstTheirSizes) {
+    rules_.layer_vouches = true;
+    const std::string listed = expect_file("a", "1").sha256;
+    EXPECT_EQ(unpack(TarMaker{}.file("driver/a", "2")).at(0).sha256, listed);
+    expect_refused(TarMaker{}.file("driver/b", "1"), "does not list");
+    expect_refused(TarMaker{}.file("driver/a", "11"), "'a' has 2 bytes", Errc::digest_mismatch);
+}
+
 TEST_F(UnpackTest, RefusesAFileWithAnotherSize) {
     expect_file("a", "1");
     expect_refused(TarMaker{}.file("driver/a", "11"), "'a' has 2 bytes", Errc::digest_mismatch);

@@ -198,9 +198,23 @@ TEST_F(WrongDriverJson, NamesAModuleWithAnotherDigest) {
     expect_wrong(Errc::digest_mismatch, "nvidia.ko' hashes to",
                  [&](auto& manifest) { file(manifest, module_).sha256 = std::string(64, '0'); });
 }
-TEST_F(WrongDriverJson, NamesALibraryWithAnotherDigest) {
-    expect_wrong(Errc::digest_mismatch, "libcuda.so.900.1.0' hashes to",
-                 [&](auto& manifest) { file(manifest, library_).sha256 = std::string(64, '0'); });
+TEST_F(WrongDriverJson, NamesALibraryWithAnotherDigestInALayerThatItDoesNotVouchFor) {
+    for (const std::optional<Digest>& layer : {std::optional<Digest>{}, {Digest::from_hex(std::string(64, '9'))}}) {
+        expect_wrong(Errc::digest_mismatch, "libcuda.so.900.1.0' hashes to", [&](auto& manifest) {
+            manifest.user_space_layer = layer;
+            file(manifest, library_).sha256 = std::string(64, '0');
+        });
+    }
+}
+TEST_F(WrongDriverJson, VouchesForTheLayerThatItNamesByItsDigest) {
+    DriverManifest manifest = sample_.manifest();
+    sample_.put_into(source_);
+    ASSERT_EQ(manifest.user_space_layer, source_.artifact->layers[1].digest);
+    file(manifest, library_).sha256 = std::string(64, '0');
+    source_.artifact->layers[2] = source_.add(sample_.modules_layer(manifest.to_json()), LayerRole::modules);
+    const Staging staging = store_.make_staging();
+
+    EXPECT_NO_THROW(static_cast<void>(fetch_artifact(source_, *source_.artifact, staging, store_, progress_, {})));
 }
 TEST_F(WrongDriverJson, NamesALibraryThatIsMissing) {
     expect_wrong(Errc::incomplete_artifact, "'zzz/gone' is missing", [&](auto& manifest) {
