@@ -59,6 +59,7 @@ class Cell:
     reason: str = ""  # why blocked
     where: str = ""  # where that can be read
     digest: str | None = None
+    prove_in_vm: bool = False  # whether its kernel can be booted for the proof
     runner: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # CI system -> labels; none: no machine has its architecture
 
     @property

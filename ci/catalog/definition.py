@@ -41,6 +41,7 @@ class OperatingSystem:
     flavours: tuple[str, ...] = ("",)  # {arch} is Debian's word for the architecture
     sites: dict[str, str] = field(default_factory=dict, hash=False)  # architecture, or `all` -> where it is told of; a mirror may stand in
     places: dict[str, str] = field(default_factory=dict, hash=False)  # what a build needs -> where, with {version} and the like
+    prove_in_vm: bool = False  # whether builder-images/prove --vm can boot its kernels
     exercised: bool = False  # whether this project has ever run watcher and builder against the real thing
 
     def site(self, architecture: str) -> str:

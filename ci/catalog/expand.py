@@ -89,7 +89,7 @@ def cells(definition: Definition, system: OperatingSystem, releases: Iterable[Re
             if release.architecture not in driver.architectures:
                 continue
             cell = Cell(system.name, system.id, os_key_of(system.key, release.version, release.kernel), release, driver,
-                        repository.replace("{os_id}", system.id), runner=definition.runners.get(release.architecture, {}))
+                        repository.replace("{os_id}", system.id), prove_in_vm=system.prove_in_vm, runner=definition.runners.get(release.architecture, {}))
             pin = pin_of(definition.blocked, cell)
             found.append(replace(cell, state="blocked", reason=pin.reason, where=pin.where) if pin else cell)
     return found

@@ -48,7 +48,7 @@ class Settings:
     insecure: tuple[str, ...] = ()
     builder_id: str = LOCAL_BUILDER
     allow_not_run: tuple[str, ...] = ()  # checks that may be left out
-    prove_options: tuple[str, ...] = ()  # handed on to the prover
+    vm: bool = True  # boot and load in a VM what can be booted there
     module_keys: tuple[ModuleKey, ...] = ()
 
     @property

@@ -18,9 +18,10 @@ sys.path.insert(0, str(TOP / "ci"))
 from catalog.cell import CatalogError, Cell, Driver, Release  # noqa: E402
 from catalog.definition import Channel  # noqa: E402
 from publishing import channels, dsse, ledger, provenance, report, sbom  # noqa: E402
-from publishing.cell_steps import CellSteps, Outcome  # noqa: E402
+from publishing.cell_steps import VM_CHECKS, CellSteps, Outcome  # noqa: E402
 from publishing.commands import ProgramFailed  # noqa: E402
 from publishing.flow import Indexed  # noqa: E402
+from publishing.settings import Settings  # noqa: E402
 from publishing.tree_difference import differences  # noqa: E402
 
 SHA = "a" * 64
@@ -38,6 +39,11 @@ MANIFEST = "sha256:" + "b" * 64
 def cell(driver: str, kernel: str, digest: str | None = MANIFEST, state: str = "present") -> Cell:
     return Cell("debian", "debian", f"12-{kernel}", Release("bookworm", "12", kernel, "x86_64"), Driver(driver, "open", ("x86_64",)), "r.example/d",
                 state=state if digest or state == "blocked" else "missing", digest=digest)
+
+
+def settings(vm: bool) -> Settings:
+    nothing = Path("/nonexistent")
+    return Settings(artifact=nothing, builder=nothing, prover=nothing, program=nothing, sign_key=nothing, public_key=nothing, vm=vm)
 
 
 def indexed(*cells: Cell) -> Indexed:
@@ -156,6 +162,16 @@ class Report(unittest.TestCase):
         for status, said, check in ((4, "build: error: compile: see log", "compile"), (3, "x", "inputs"), (1, "x", "build"),
                                     (5, "stand-in: [ 1.0s] done\nbuild: error: the modules are not good\nundefined-symbol: nvidia.ko needs x", "undefined-symbol")):
             self.assertEqual(CellSteps._build_check(ProgramFailed("build", status, said)), check)
+
+    def test_a_check_of_the_vm_that_was_not_made_speaks_against_a_cell_unless_its_kernel_cannot_be_booted(self) -> None:
+        def steps(bootable: bool, vm: bool = True) -> list[str]:
+            made = CellSteps(replace(cell("535.261.03", "k"), prove_in_vm=bootable), settings(vm), lambda line: None)
+            made.result.checks = [{"name": name, "ok": None} for name in (*VM_CHECKS, "elf-closed")] + [{"name": "files", "ok": True}]
+            return [check["name"] for check in made._against_it()]
+
+        self.assertEqual(steps(bootable=True), [*VM_CHECKS, "elf-closed"])
+        self.assertEqual(steps(bootable=False), ["elf-closed"])
+        self.assertEqual(steps(bootable=True, vm=False), ["elf-closed"])
 
 
 class Trees(unittest.TestCase):
