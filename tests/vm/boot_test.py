@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import tempfile
 import threading
 import unittest
 from pathlib import Path
@@ -19,10 +18,9 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/support"))
 sys.path.insert(0, str(TOP / "tests/vm"))
 
-from stand_in_artifacts import OS_ID, StandInArtifacts, require_bundle  # noqa: E402
-from vm_case import NodeTestCase  # noqa: E402
-from vm_node import HOST_IN_NODE, Node, OsRelease, build_nodes  # noqa: E402
-from vm_registry import Registry  # noqa: E402
+from stand_in_artifacts import require_bundle  # noqa: E402
+from stand_in_case import StandInNodeCase  # noqa: E402
+from vm_node import HOST_IN_NODE  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 KUBELET_WAIT = 8
@@ -96,41 +94,23 @@ class SilentRegistry:
             one.close()
 
 
-class BootTest(NodeTestCase):
-    node: Node
-    registry: Registry
+class BootTest(StandInNodeCase):
     silent: SilentRegistry
-    older: OsRelease
-    newer: OsRelease
     before: str
 
     @classmethod
     def setUpClass(cls) -> None:
-        work = tempfile.TemporaryDirectory(prefix="overdrive-boot-test-")
-        cls.addClassCleanup(work.cleanup)
-        cls.older, cls.newer = build_nodes()
+        cls.prepare()
         cls.silent = SilentRegistry()
         cls.addClassCleanup(cls.silent.close)
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.close)
-        cls.registry.start()
-        artifacts = StandInArtifacts(Path(work.name), cls.registry)
         for driver in ("900.1.0", "900.1.2"):
-            artifacts.push(cls.older, driver)
-        cls.node = Node(cls.older)
-        cls.node.start()
-        cls.node.put(artifacts.public, "/etc/overdrive/keys/test.pub")
+            cls.artifacts.push(cls.older, driver)
+        cls.start_node()
         cls.node.put(require_bundle().resolve(), "/opt/bundle")
 
     def configure(self, driver: str, sources: list[str], more: str = "") -> None:
-        places = ", ".join(f'"docker://{source}/overdrive/nvidia-{{os_id}}"' for source in sources)
-        plain = ", ".join(f'"{source}"' for source in sources)
-        self.node.check(
-            "cat >/etc/overdrive/config.toml <<'END'\n"
-            f'driver = "{driver}"\nkubelet-wait = {KUBELET_WAIT}\nsources = [{places}]\n{more}\n'
-            f'[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\nidentity = ["{self.registry.on_host}/overdrive/nvidia-{OS_ID}"]\n'
-            f"[registry]\ninsecure = [{plain}]\nboot-jitter = 0\nstall-timeout = 2\nconnect-timeout = 2\npatience = 4\nEND"
-        )
+        self.write_config(driver, f"kubelet-wait = {KUBELET_WAIT}\n{more}", sources=sources,
+                          registry="boot-jitter = 0\nstall-timeout = 2\nconnect-timeout = 2\npatience = 4")
 
     def overdrive(self, *words: str, rc: int = 0, program: str = PROGRAM) -> dict[str, object]:
         """Its answer as JSON."""

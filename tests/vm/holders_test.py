@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -17,46 +16,24 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/support"))
 sys.path.insert(0, str(TOP / "tests/vm"))
 
-from stand_in_artifacts import OS_ID, StandInArtifacts  # noqa: E402
-from vm_case import NodeTestCase  # noqa: E402
-from vm_node import Node, OsRelease, build_nodes  # noqa: E402
-from vm_registry import Registry  # noqa: E402
+from stand_in_case import StandInNodeCase  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 SECRET = "hunter2"
 
 
-class HoldersTest(NodeTestCase):
-    node: Node
-    registry: Registry
-    artifacts: StandInArtifacts
-    older: OsRelease
-    newer: OsRelease
+class HoldersTest(StandInNodeCase):
     boot: str
 
     @classmethod
     def setUpClass(cls) -> None:
-        work = tempfile.TemporaryDirectory(prefix="overdrive-holders-test-")
-        cls.addClassCleanup(work.cleanup)
-        cls.older, cls.newer = build_nodes()
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.close)
-        cls.registry.start()
-        cls.artifacts = StandInArtifacts(Path(work.name), cls.registry)
+        cls.prepare()
         for driver in ("900.1.0", "900.1.2"):
             cls.artifacts.push(cls.older, driver)
         cls.artifacts.push(cls.older, "900.3.0", parameters={"nvidia-modeset": {"fail": "22"}})
         cls.artifacts.push(cls.newer, "900.3.0")
-        cls.node = Node(cls.older)
-        cls.node.start()
-        cls.node.put(cls.artifacts.public, "/etc/overdrive/keys/test.pub")
-        cls.node.check(
-            "cat >/etc/overdrive/config.toml <<'END'\n"
-            f'driver = "900.1.0"\nkubelet-wait = 5\nbusy-wait = 2\n'
-            f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
-            f'[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\nidentity = ["{cls.registry.on_host}/overdrive/nvidia-{OS_ID}"]\n'
-            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nboot-jitter = 0\npatience = 5\nEND'
-        )
+        cls.start_node()
+        cls.write_config("900.1.0", "kubelet-wait = 5\nbusy-wait = 2", registry="boot-jitter = 0\npatience = 5")
         image = cls.artifacts.image(cls.older, "900.1.0")
         cls.node.check(f"podman run --rm -q --tls-verify=false --network=host --privileged -v /:/rootfs {image}", timeout=900)
         cls.boot = cls.node.check("cat /proc/sys/kernel/random/boot_id")

@@ -18,10 +18,8 @@ sys.path.insert(0, str(TOP / "tests/vm"))
 
 import evidence  # noqa: E402
 from evidence import Wanted  # noqa: E402
-from stand_in_artifacts import StandInArtifacts  # noqa: E402
-from vm_case import NodeTestCase  # noqa: E402
-from vm_node import Node, OsRelease, build_nodes  # noqa: E402
-from vm_registry import Registry  # noqa: E402
+from stand_in_case import StandInNodeCase  # noqa: E402
+from vm_node import Node, OsRelease  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 KUBELET_WAIT = 15
@@ -30,37 +28,18 @@ STATE = "/opt/nvidia/.overdrive"
 LEFTOVERS = (f"{STATE} ", f"{STATE}/staging", f"{STATE}/generations ", "/opt/nvidia ")
 
 
-class InstallTest(NodeTestCase):
-    node: Node
-    registry: Registry
-    artifacts: StandInArtifacts
-    older: OsRelease
-    newer: OsRelease
+class InstallTest(StandInNodeCase):
     before: list[str]
 
     @classmethod
     def setUpClass(cls) -> None:
-        work = tempfile.TemporaryDirectory(prefix="overdrive-install-test-")
-        cls.addClassCleanup(work.cleanup)
-        cls.older, cls.newer = build_nodes()
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.close)
-        cls.registry.start()
-        cls.artifacts = StandInArtifacts(Path(work.name), cls.registry)
+        cls.prepare()
         for release in (cls.older, cls.newer):
             cls.artifacts.push(release, "900.1.0", filler_mib=48)
         cls.artifacts.push(cls.older, "900.1.2")
         cls.artifacts.push(cls.older, "900.3.0", parameters={"nvidia-modeset": {"fail": "22"}})
-        cls.node = Node(cls.older)
-        cls.node.start()
-        cls.node.put(cls.artifacts.public, "/etc/overdrive/keys/test.pub")
-        cls.node.check(
-            "cat >/etc/overdrive/config.toml <<'END'\n"
-            f'driver = "900.1.0"\nkubelet-wait = {KUBELET_WAIT}\n'
-            f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
-            '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
-            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nboot-jitter = 0\nEND'
-        )
+        cls.start_node()
+        cls.write_config("900.1.0", f"kubelet-wait = {KUBELET_WAIT}")
         cls.image = cls.artifacts.image(cls.older, "900.1.0")
         cls.node.check(f"podman pull -q --tls-verify=false {cls.image}", timeout=900)
 

@@ -11,7 +11,6 @@ import json
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -23,49 +22,30 @@ sys.path.insert(0, str(TOP / "tests/vm"))
 sys.path.insert(0, str(TOP / "builder-images/lib"))
 
 from kernel_module import KernelModule  # noqa: E402
-from stand_in_artifacts import StandInArtifacts, require_bundle  # noqa: E402
-from vm_case import NodeTestCase  # noqa: E402
-from vm_node import Node, OsRelease, build_nodes  # noqa: E402
-from vm_registry import Registry  # noqa: E402
+from stand_in_artifacts import require_bundle  # noqa: E402
+from stand_in_case import StandInNodeCase  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
-CONFIG = "/etc/overdrive/config.toml"
 GPU_ADDRESS = "grep -l 0x10de /sys/bus/pci/devices/*/vendor | cut -d/ -f6"
 
 
-class PreflightTest(NodeTestCase):
-    node: Node
-    older: OsRelease
-    work: Path
-    registry: Registry
+class PreflightTest(StandInNodeCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        work = tempfile.TemporaryDirectory(prefix="overdrive-preflight-test-")
-        cls.addClassCleanup(work.cleanup)
-        cls.work = Path(work.name)
-        cls.older, cls.newer = build_nodes()
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.close)
-        cls.registry.start()
-        artifacts = StandInArtifacts(cls.work, cls.registry)
-        artifacts.push(cls.older, "900.1.0")
-        cls.modules = artifacts.modules(cls.older, "900.1.0")
-        cls.other_modules = artifacts.modules(cls.newer, "900.1.0")
-        cls.node = Node(cls.older)
-        cls.node.start()
-        cls.node.put(artifacts.public, "/etc/overdrive/keys/test.pub")
+        cls.prepare()
+        cls.artifacts.push(cls.older, "900.1.0")
+        cls.modules = cls.artifacts.modules(cls.older, "900.1.0")
+        cls.other_modules = cls.artifacts.modules(cls.newer, "900.1.0")
+        cls.start_node()
         cls.node.put(require_bundle(), "/tmp/bundle")
         cls.generation = f"/opt/nvidia/900.1.0/{cls.older.version}"
         cls.in_node = f"{cls.generation}/lib/modules/{cls.older.kernel}"
-        cls.registry_lines = (
-            f'driver = "900.1.0"\nkubelet-wait = 5\nsources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
-            f'[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n[registry]\ninsecure = ["{cls.registry.in_node}"]\n')
         cls.configure("")
 
     @classmethod
     def configure(cls, more: str) -> None:
-        cls.node.check(f"cat >{CONFIG} <<'END'\n{cls.registry_lines}{more}END")
+        cls.write_config("900.1.0", "kubelet-wait = 5", registry=more)
 
     def overdrive(self, *words: str, rc: int = 0, program: str = PROGRAM) -> dict:
         started = time.monotonic()

@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +24,9 @@ sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/vm")]
 import evidence  # noqa: E402
 import pcap  # noqa: E402
 from evidence import Wanted  # noqa: E402
-from stand_in_artifacts import StandInArtifacts, require_bundle  # noqa: E402
-from vm_case import NodeTestCase  # noqa: E402
-from vm_node import Node, OsRelease, build_nodes  # noqa: E402
-from vm_registry import Registry  # noqa: E402
+from stand_in_artifacts import require_bundle  # noqa: E402
+from stand_in_case import StandInNodeCase  # noqa: E402
+from vm_node import OsRelease  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 FAKES = Path(os.environ.get("OVERDRIVE_BIN", TOP / "build/dev/bin"))
@@ -69,42 +67,23 @@ def bundle_fake(to: Path) -> None:
             shutil.copy(library, to / "lib")
 
 
-class StageTest(NodeTestCase):
-    node: Node
-    registry: Registry
-    work: Path
-    older: OsRelease
-    newer: OsRelease
+class StageTest(StandInNodeCase):
     debian: OsRelease
 
     @classmethod
     def setUpClass(cls) -> None:
-        work = tempfile.TemporaryDirectory(prefix="overdrive-stage-test-")
-        cls.addClassCleanup(work.cleanup)
-        cls.work = Path(work.name)
-        cls.older, cls.newer = build_nodes()
+        cls.prepare()
         cls.debian = replace(cls.newer, version=f"12-{cls.newer.kernel}")
-        cls.registry = Registry()
-        cls.addClassCleanup(cls.registry.close)
-        cls.registry.start()
-        artifacts = StandInArtifacts(cls.work, cls.registry)
         for release in (cls.older, cls.newer):
-            artifacts.push(release, DRIVER)
+            cls.artifacts.push(release, DRIVER)
         for release in (replace(cls.older, version=f"12-{cls.older.kernel}"), cls.debian):
-            artifacts.push(release, DEBIAN_DRIVER, os_id="debian")
+            cls.artifacts.push(release, DEBIAN_DRIVER, os_id="debian")
         bundle_fake(cls.work / "fake")
-        cls.node = Node(cls.older, qemu_arguments=pcap.capture_to(cls.work / "traffic.pcap"))
-        cls.addClassCleanup(cls.tearDownClass)
-        cls.node.start()
+        cls.start_node(qemu_arguments=pcap.capture_to(cls.work / "traffic.pcap"))
         cls.node.put(require_bundle(), "/root/bundle")
         cls.node.put(cls.work / "fake", "/root/fake")
-        cls.node.put(artifacts.public, "/etc/overdrive/keys/test.pub")
+        cls.write_config(DRIVER, registry="boot-jitter = 0\npatience = 10")
         cls.node.check(
-            "cat >/etc/overdrive/config.toml <<'END'\n"
-            f'driver = "{DRIVER}"\n'
-            f'sources = ["docker://{cls.registry.in_node}/overdrive/nvidia-{{os_id}}"]\n'
-            '[trust]\nkeys = ["/etc/overdrive/keys/test.pub"]\n'
-            f'[registry]\ninsecure = ["{cls.registry.in_node}"]\nboot-jitter = 0\npatience = 10\nEND\n'
             f"mkdir -p /etc/dbus-1/system.d; cat >/etc/dbus-1/system.d/update1.conf <<'END'\n{POLICY}\nEND\n"
             f"cat >/etc/systemd/system/systemd-logind.service <<'END'\n{LOGIND}END\n"
             "systemctl daemon-reload; systemctl reload dbus.service; systemctl start systemd-logind.service")
