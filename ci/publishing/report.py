@@ -29,12 +29,12 @@ def mebibytes(count: int) -> str:
 
 
 def row(one: Outcome) -> tuple[str, ...]:
-    what = f"{one.step}: {one.check}" if one.outcome == "failed" else one.message if one.outcome == "blocked" else (one.digest or one.manifest or "")[:19]
+    what = f"{one.step}: {one.check}" if one.outcome == "failed" else one.message if one.outcome == "blocked" else (one.manifest or "")[:19]
     return (one.cell.tag, one.outcome, f"{one.took:.1f}" if one.seconds else "", mebibytes(one.uploaded_bytes) if one.seconds else "", what)
 
 
 def as_table(outcomes: Sequence[Outcome]) -> str:
-    return aligned([("CELL", "OUTCOME", "SECONDS", "MiB SENT", "DIGEST, CHECK OR REASON"), *(row(one) for one in outcomes)])
+    return aligned([("CELL", "OUTCOME", "SECONDS", "MiB SENT", "MANIFEST, CHECK OR REASON"), *(row(one) for one in outcomes)])
 
 
 def storage_table(storage: dict[str, Any]) -> str:

@@ -148,12 +148,13 @@ class Channels(unittest.TestCase):
 
 class Report(unittest.TestCase):
     def test_says_which_check_failed_and_counts(self) -> None:
-        outcomes = [Outcome(cell("535.9.1", "k1"), digest=MANIFEST, seconds={"build": 1.0}, uploaded_bytes=2**20),
+        outcomes = [Outcome(cell("535.9.1", "k1"), digest="sha256:" + "d" * 64, manifest=MANIFEST, seconds={"build": 1.0}, uploaded_bytes=2**20),
                     Outcome(cell("535.9.1", "k2"), "failed", "prove", "firmware", "firmware: is not there", seconds={"build": 1.0, "prove": 2.5}),
                     Outcome(cell("535.9.1", "k3"), "blocked", message="does not build")]
         table = report.as_table(outcomes)
         self.assertRegex(table, r"12-k2-535.9.1-open +failed +3.5 +0.0 +prove: firmware")
         self.assertRegex(table, r"12-k3-535.9.1-open +blocked +does not build")
+        self.assertRegex(table, r"12-k1-535.9.1-open +published +1.0 +1.0 +sha256:bbbb", "what nodes fetch, as for those that were there before")
         document = report.as_json(outcomes, 4.0, None, [], [])
         self.assertEqual(document["counts"], {"published": 1, "failed": 1, "blocked": 1})
         self.assertEqual(document["cells"][1]["check"], "firmware")
