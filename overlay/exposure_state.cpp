@@ -38,6 +38,8 @@ std::optional<MountedExposure> MountedExposure::load(const Root& root) {
         state.mount = {static_cast<int>(mount.number("id")), mount.number("unique_id")};
         const JsonReader base = reader->object("base");
         state.base = {static_cast<int>(base.number("mount_id")), base.number("unique_id"), base.number("device")};
+        state.loader = reader->optional_string("loader").value_or("");
+        state.loader_searches = reader->boolean_or("loader_searches", false);
         return state;
     } catch (const Error&) {
         return std::nullopt;
@@ -52,7 +54,9 @@ void MountedExposure::save(const Root& root) const {
         {"target", target},
         {"libraries", libraries},
         {"mount", {{"id", mount.id}, {"unique_id", mount.unique_id}}},
-        {"base", {{"mount_id", base.mount_id}, {"unique_id", base.unique_id}, {"device", base.device}}}};
+        {"base", {{"mount_id", base.mount_id}, {"unique_id", base.unique_id}, {"device", base.device}}},
+        {"loader", loader},
+        {"loader_searches", loader_searches}};
     root.make_directories("/run/overdrive");
     root.write_file(kPath, document.dump(2) + "\n");
 }

@@ -20,6 +20,8 @@ struct MountedExposure {
     std::vector<std::string> libraries;
     MountIdentity mount;
     BaseIdentity base;
+    std::string loader;            ///< LinkerCache::loader_identity() then; empty when it was not asked
+    bool loader_searches = false;  ///< what that loader said: it searches `target` without being told to
 
     /// nullopt when there is none, or one that this program cannot read: then the mount is made anew.
     [[nodiscard]] static std::optional<MountedExposure> load(const Root& root);

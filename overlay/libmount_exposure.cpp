@@ -69,7 +69,15 @@ bool LibmountExposure::linker_is_told(const ExposurePlan& plan) {
     if (plan.mode == ExposureMode::links) return cache_.lists(plan.library_directory, plan.generation);
     // Our file being there and right says enough: then the loader was asked when it was written.
     if (cache_.is_ours_present()) return cache_.lists(plan.target, plan.generation);
-    return cache_.is_default_directory(plan.target);
+    return loader_searches(plan.target);
+}
+
+/// As the loader said when the overlay was made, unless it is another one since.
+bool LibmountExposure::loader_searches(const std::string& target) {
+    const auto state = MountedExposure::load(root_);
+    const bool is_known = state && !state->loader.empty() && state->target == real_path(root_, target) &&
+                          state->loader == cache_.loader_identity();
+    return is_known ? state->loader_searches : cache_.is_default_directory(target);
 }
 
 Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
@@ -140,6 +148,8 @@ void LibmountExposure::mount(const ExposurePlan& plan) {
     state.libraries = plan.libraries;
     state.mount = now.mount;
     state.base = now.base;
+    state.loader = cache_.loader_identity();
+    state.loader_searches = cache_.is_default_directory(plan.target);
     state.save(root_);
     remove_layers(root_, plan.generation);
     for (const std::string& target : our_targets()) {
@@ -150,7 +160,7 @@ void LibmountExposure::mount(const ExposurePlan& plan) {
 void LibmountExposure::tell_linker(const ExposurePlan& plan) {
     if (plan.mode == ExposureMode::links) {
         cache_.list(plan.library_directory, plan.generation, plan.libraries);
-    } else if (cache_.is_default_directory(plan.target)) {
+    } else if (loader_searches(plan.target)) {
         static_cast<void>(cache_.remove());
     } else {
         cache_.list(plan.target, plan.generation, plan.libraries);

@@ -34,6 +34,7 @@ private:
     [[nodiscard]] bool anything_of_ours(const ExposurePlan& plan) const;
     [[nodiscard]] bool overlay_is_healthy(const ExposurePlan& plan) const;
     [[nodiscard]] bool linker_is_told(const ExposurePlan& plan);
+    [[nodiscard]] bool loader_searches(const std::string& target);
     [[nodiscard]] std::string layer_for(const ExposurePlan& plan) const;
     void mount(const ExposurePlan& plan);
     void tell_linker(const ExposurePlan& plan);

@@ -61,8 +61,16 @@ bool LinkerCache::is_default_directory(std::string_view directory) {
     return false;
 }
 
-std::string LinkerCache::cache_identity() const {
-    const auto status = root_.status(kCache);
+std::string LinkerCache::loader_identity() const {
+    for (const char* loader : kLoaders) {
+        std::string identity = identity_of(loader);
+        if (!identity.empty()) return identity;
+    }
+    return "";
+}
+
+std::string LinkerCache::identity_of(const std::string& path) const {
+    const auto status = root_.status(path);
     if (!status) return "";
     return fmt::format("{}:{}:{}.{}", status->st_ino, status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
 }

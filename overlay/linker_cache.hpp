@@ -18,8 +18,11 @@ public:
 
     LinkerCache(const Root& root, ProcessRunner& processes) : root_{root}, processes_{processes} {}
 
-    /// Whether the host's loader searches `directory` without being told to.
+    /// Whether the host's loader searches `directory` without being told to. Asks it, which starts a process.
     [[nodiscard]] bool is_default_directory(std::string_view directory);
+    /// Which loader that is: another text when it was replaced; empty when there is none. What a loader said once holds
+    /// for as long as this stays the same.
+    [[nodiscard]] std::string loader_identity() const;
 
     /// Whether the linker is told to search `directory` for this generation, and the cache is the one made then.
     [[nodiscard]] bool lists(std::string_view directory, std::string_view generation);
@@ -35,7 +38,8 @@ public:
 private:
     [[nodiscard]] std::string find_ldconfig() const;
     void run_ldconfig(const std::string& program);
-    [[nodiscard]] std::string cache_identity() const;
+    [[nodiscard]] std::string identity_of(const std::string& path) const;
+    [[nodiscard]] std::string cache_identity() const { return identity_of(kCache); }
 
     const Root& root_;
     ProcessRunner& processes_;

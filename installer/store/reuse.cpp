@@ -6,7 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "archive/member_rules.hpp"
@@ -20,6 +26,8 @@ namespace overdrive {
 namespace {
 
 constexpr std::size_t kBlock = 256U << 10U;
+/// More would only wait for the memory.
+constexpr std::size_t kMostWorkers = 4;
 
 /// Why one file cannot be reused; carries words, never leaves this file.
 struct NotReusable {
@@ -44,16 +52,22 @@ std::string read_through(int file, std::vector<char>& buffer, const std::string&
     }
 }
 
+/// Hashes several files at a time, for that is what reuse costs; links and clones them one at a time.
 class Cloner {
 public:
     Cloner(const Store& store, UniqueFd source, const Staging& staging)
         : store_{store}, source_{std::move(source)}, writer_{staging.fd()} {}
 
     CloneResult run(const DriverManifest& manifest) {
+        for (const FileSpec& spec : manifest.files) {
+            if (spec.layer == LayerRole::user_space) specs_.push_back(&spec);
+        }
+        // A few files hold nearly all bytes: with one of them last, the others would wait for it.
+        std::stable_sort(specs_.begin(), specs_.end(),
+                         [](const FileSpec* left, const FileSpec* right) { return left->size > right->size; });
+        work();
         try {
-            for (const FileSpec& spec : manifest.files) {
-                if (spec.layer == LayerRole::user_space) take(spec);
-            }
+            if (failure_) std::rethrow_exception(failure_);
             result_.reused = true;
         } catch (const NotReusable& refused) {
             for (const std::string& path : made_) writer_.remove(path);
@@ -64,11 +78,34 @@ public:
     }
 
 private:
-    void take(const FileSpec& spec) {
+    /// @post every file was taken, or `failure_` says why not
+    void work() {
+        std::vector<std::jthread> helpers;
+        const std::size_t wanted = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostWorkers);
+        try {
+            while (helpers.size() + 1 < wanted) helpers.emplace_back([this] { take_next_ones(); });
+        } catch (const std::system_error&) {  // no more threads to be had: it takes longer
+        }
+        take_next_ones();
+    }
+
+    void take_next_ones() noexcept {
+        try {
+            std::vector<char> buffer(kBlock);
+            for (std::size_t at = next_++; at < specs_.size() && !failed_; at = next_++) take(*specs_[at], buffer);
+        } catch (...) {
+            const std::lock_guard lock{mutex_};
+            if (!failure_) failure_ = std::current_exception();
+            failed_ = true;
+        }
+    }
+
+    void take(const FileSpec& spec, std::vector<char>& buffer) {
         if (spec.is_link()) {
             if (!link_stays_inside(spec.path, spec.link_target)) {
                 throw NotReusable{fmt::format("the link '{}' leads out of the tree", spec.path)};
             }
+            const std::lock_guard lock{mutex_};
             writer_.make_link(spec.path, spec.link_target);
             made_.push_back(spec.path);
             return;
@@ -76,7 +113,8 @@ private:
         const UniqueFd file{open_beneath(source_.get(), spec.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
                                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)};
         if (!file) throw NotReusable{fmt::format("'{}' is missing in it", spec.path)};
-        check(file.get(), spec);
+        check(file.get(), spec, buffer);
+        const std::lock_guard lock{mutex_};
         made_.push_back(spec.path);
         const bool executable = (spec.mode & 0100U) != 0;
         if (can_clone_ && writer_.clone_file(file.get(), spec.path, executable)) {
@@ -86,25 +124,24 @@ private:
             if (writer_.link_file(file.get(), spec.path)) {
                 ++result_.linked;
             } else {
-                copy(file.get(), spec, executable);
+                copy(file.get(), spec, executable, buffer);
             }
         }
         result_.bytes += spec.size;
     }
 
     /// Where this file can be neither shared nor linked: too many links, another mount, a file system without them.
-    void copy(int file, const FileSpec& spec, bool executable) {
+    void copy(int file, const FileSpec& spec, bool executable, std::vector<char>& buffer) {
         const SpaceLeft left = space_left(store_);
         require_space(store_, left, {.bytes = spec.size, .inodes = 1});
         writer_.begin_file(spec.path, executable);
-        static_cast<void>(
-            read_through(file, buffer_, spec.path, [&](std::string_view piece) { writer_.write(piece); }));
+        static_cast<void>(read_through(file, buffer, spec.path, [&](std::string_view piece) { writer_.write(piece); }));
         if (writer_.end_file() != spec.sha256)
             throw NotReusable{fmt::format("'{}' changed while it was copied", spec.path)};
         ++result_.copied;
     }
 
-    void check(int file, const FileSpec& spec) {
+    static void check(int file, const FileSpec& spec, std::vector<char>& buffer) {
         struct stat status {};
         if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
             throw NotReusable{fmt::format("'{}' is no regular file", spec.path)};
@@ -114,17 +151,22 @@ private:
             foreign) {
             throw NotReusable{fmt::format("'{}' has another size, mode or owner than driver.json says", spec.path)};
         }
-        if (read_through(file, buffer_, spec.path, [](std::string_view) {}) != spec.sha256) {
+        if (read_through(file, buffer, spec.path, [](std::string_view) {}) != spec.sha256) {
             throw NotReusable{fmt::format("'{}' is damaged: it does not hash to what driver.json says", spec.path)};
         }
     }
 
     const Store& store_;
     UniqueFd source_;
+    std::vector<const FileSpec*> specs_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<bool> failed_{false};
+
+    std::mutex mutex_;  ///< of all below
     TreeWriter writer_;
-    std::vector<char> buffer_ = std::vector<char>(kBlock);
     std::vector<std::string> made_;
     CloneResult result_;
+    std::exception_ptr failure_;
     bool can_clone_ = true;
 };
 

@@ -15,15 +15,29 @@ TEST(ExposureStateTest, ComesBackAsItWasSaved) {
     state.libraries = {"libcuda.so.1"};
     state.mount = {90, 0x8000'0001};
     state.base = {22, 0x8000'0000, 65027};
+    state.loader = "1:2:3.4";
+    state.loader_searches = true;
     state.save(host.root());
     const auto loaded = MountedExposure::load(host.root());
     ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->loader, state.loader);
+    EXPECT_TRUE(loaded->loader_searches);
     EXPECT_EQ(loaded->generation, state.generation);
     EXPECT_EQ(loaded->libraries, state.libraries);
     EXPECT_EQ(loaded->mount.unique_id, state.mount.unique_id);
     EXPECT_EQ(loaded->base, state.base);
     MountedExposure::forget(host.root());
     EXPECT_FALSE(MountedExposure::load(host.root()));
+}
+
+TEST(ExposureStateTest, OneOfAProgramThatDidNotRememberTheLoaderIsRead) {
+    const TemporaryRoot host;
+    host.write("run/overdrive/exposure.json",
+               R"({"schema": 1, "min_reader": 1, "generation": "/a", "target": "/usr/lib64", "libraries": [],
+                   "mount": {"id": 1, "unique_id": 1}, "base": {"mount_id": 1, "unique_id": 1, "device": 1}})");
+    const auto loaded = MountedExposure::load(host.root());
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->loader, "");
 }
 
 TEST(ExposureStateTest, ANewerOrDamagedOneIsAsIfThereWereNone) {

@@ -126,6 +126,19 @@ TEST_F(LinkerCacheTest, AsksTheHostsLoaderForItsDefaultDirectories) {
     EXPECT_FALSE(cache_.is_default_directory("/usr/lib64"));
 }
 
+TEST_F(LinkerCacheTest, KnowsTheLoaderByTheFileThatItsNameLeadsTo) {
+    EXPECT_EQ(cache_.loader_identity(), "");
+    host_.write("usr/lib64/ld-2.36.so", "one");
+    host_.root().make_link("/lib64", "usr/lib64");
+    host_.root().make_link("/usr/lib64/ld-linux-x86-64.so.2", "ld-2.36.so");
+    const std::string before = cache_.loader_identity();
+    EXPECT_NE(before, "");
+    EXPECT_EQ(cache_.loader_identity(), before);
+    host_.write("usr/lib64/ld-2.36.so", "another");
+    EXPECT_NE(cache_.loader_identity(), before);
+    EXPECT_TRUE(runner_.runs.empty()) << "nothing is started to find that out";
+}
+
 TEST(DefaultDirectoriesTest, ReadsTheLoadersDiagnostics) {
     EXPECT_THAT(default_directories("dl_minsigstacksize=0x1\npath.system_dirs[0x0]=\"/lib/x86_64-linux-gnu/\"\n"
                                     "path.system_dirs[0x1]=\"/\"\npath.system_dirs[0x2]=broken\nversion=\"2.36\""),
