@@ -1,8 +1,8 @@
 #include "model/pair_index_view.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -35,11 +35,21 @@ ordered_json offer_json(const OfferedPair& offer) {
             {"proof", offer.proof}};
 }
 
+namespace {
+
+/// For people; `--json` names the checks.
+std::string proof_text(const std::vector<std::string>& checks) {
+    if (checks.empty()) return "no proof";
+    const bool is_loaded = std::find(checks.begin(), checks.end(), "vm-load") != checks.end();
+    return fmt::format("{} checks passed{}", checks.size(), is_loaded ? ", loaded in a VM" : "");
+}
+
+}  // namespace
+
 std::string offer_line(const OfferedPair& offer, std::size_t tag_width) {
-    return fmt::format(
-        "{:<{}}  kernel {} ({}), {:.1f} MB, {}, {}\n", tag_of(offer.pair), tag_width, offer.kernel_release,
-        offer.architecture, static_cast<double>(offer.download_bytes) / 1e6, date_text(offer.created),
-        offer.proof.empty() ? std::string{"no proof"} : fmt::format("proof: {}", fmt::join(offer.proof, " ")));
+    return fmt::format("{:<{}}  kernel {} ({}), {:.1f} MB, {}, {}\n", tag_of(offer.pair), tag_width,
+                       offer.kernel_release, offer.architecture, static_cast<double>(offer.download_bytes) / 1e6,
+                       date_text(offer.created), proof_text(offer.proof));
 }
 
 }  // namespace overdrive

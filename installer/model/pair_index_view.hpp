@@ -10,7 +10,7 @@ namespace overdrive {
 /// An offered pair as scripts read it: an object with all fields, `null` where nothing is known.
 [[nodiscard]] nlohmann::ordered_json offer_json(const OfferedPair& offer);
 
-/// One line for people: the tag, the kernel, how large it is, since when, by which checks.
+/// One line for people: the tag, the kernel, how large it is, since when, how many checks it passed.
 [[nodiscard]] std::string offer_line(const OfferedPair& offer, std::size_t tag_width);
 
 /// `2026-11-21`, in UTC. @param seconds since the epoch

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "model/pair_index_view.hpp"
 #include "support/error.hpp"
 
 namespace overdrive {
@@ -137,6 +138,17 @@ TEST(PairIndexTest, RefusesMorePairsThanItsLimit) {
     };
     EXPECT_EQ(PairIndex::parse(with_pairs(100)).pairs.size(), 102U) << "and two of the other kernel";
     EXPECT_EQ(refusal(with_pairs(PairIndex::kMostPairs)), Errc::bad_manifest);
+}
+
+TEST(PairIndexTest, ALineForPeopleCountsTheChecksAndSaysWhetherItWasLoaded) {
+    OfferedPair pair = offer("550.163.01-open", "6.1.0-50-amd64");
+    EXPECT_EQ(
+        offer_line(pair, 0),
+        "12-6.1.0-50-amd64-550.163.01-open  kernel 6.1.0-50-amd64 (x86_64), 365.0 MB, 2025-11-21, 3 checks passed\n");
+    pair.proof.emplace_back("vm-load");
+    EXPECT_NE(offer_line(pair, 0).find("4 checks passed, loaded in a VM"), std::string::npos);
+    pair.proof.clear();
+    EXPECT_NE(offer_line(pair, 0).find("no proof"), std::string::npos);
 }
 
 TEST(PairIndexTest, NamesOfChannelsAreLowerCaseWords) {
