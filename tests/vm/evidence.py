@@ -36,6 +36,7 @@ class Wanted:
     version: str
     os_key: str
     kernel: str
+    programs: str = "/opt/bin"  # where the profile of its OS links them
 
     @property
     def generation(self) -> str:
@@ -76,10 +77,10 @@ def linker(node: Node, wanted: Wanted) -> Line:
 
 
 def nvidia_smi(node: Node, wanted: Wanted) -> Line:
-    where = node.run("readlink /opt/bin/nvidia-smi").output.strip()
-    rc, output = node.run("/opt/bin/nvidia-smi", timeout=180)
+    where = node.run(f"readlink {wanted.programs}/nvidia-smi").output.strip()
+    rc, output = node.run(f"{wanted.programs}/nvidia-smi", timeout=180)
     ok = rc == 6 and "No devices were found" in output and where.startswith(f"{GENERATIONS}/")
-    return Line("nvidia-smi runs from its link and finds no usable GPU", "/opt/bin/nvidia-smi", f"rc {rc}: {_one_line(output)}", ok)
+    return Line("nvidia-smi runs from its link and finds no usable GPU", f"{wanted.programs}/nvidia-smi", f"rc {rc}: {_one_line(output)}", ok)
 
 
 def firmware(node: Node, wanted: Wanted) -> Line:

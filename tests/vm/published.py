@@ -27,6 +27,7 @@ def configure(node: Node, options: argparse.Namespace) -> None:
     node.put(options.key, "/etc/overdrive/keys/published.pub")
     node.check(f"cat >/etc/overdrive/config.toml <<'END'\ndriver = \"{options.driver}\"\nsources = [\"docker://{options.repository}\"]\n"
                "[trust]\nkeys = [\"/etc/overdrive/keys/published.pub\"]\nEND\n"
+               "mount -t tmpfs tmpfs /usr/local/bin\n"  # where a Debian's programs are linked; the node's /usr is read-only
                f"rm /etc/os-release\nprintf 'ID=debian\\nVERSION_ID=\"{options.os_version}\"\\n' >/etc/os-release")
     host, _, port = options.repository.split("/")[0].partition(":")
     if host == "127.0.0.1":
@@ -60,7 +61,7 @@ def tell(story: Story, options: argparse.Namespace) -> None:
             story.show(node.check("/tmp/bundle/bin/overdrive install 2>&1", timeout=900))
         status = json.loads(node.check(f"{PROGRAM} status --json"))
         driver = node.check("readlink /opt/nvidia/current").strip().split("/")[0]
-        wanted = Wanted(driver, driver.removesuffix("-open"), f"{options.os_version}-{options.kernel}", options.kernel)
+        wanted = Wanted(driver, driver.removesuffix("-open"), f"{options.os_version}-{options.kernel}", options.kernel, "/usr/local/bin")
         with story.step("what the kernel, systemd, the linker and the registry say"):
             lines = evidence.all_of(node, wanted, kubelet=False)
             lines.append(Line("the driver is of that branch", "readlink current, status", f"{driver}, {status['state']}",
