@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -39,7 +40,8 @@ class Contestant:
     def __init__(self, name: str, compression: str, place: Place) -> None:
         self.name, self.compression, self.place = name, compression, place
         self.key = f"{name} ({compression})"
-        self.work = place.work / self.key.replace(" ", "-").replace("(", "").replace(")", "").replace("/", "-")
+        # Plain letters: a comma ends a layer's name in the options of an overlay mount.
+        self.work = place.work / re.sub("[^a-z]+", "-", self.key).strip("-")
         self.result = self.work / "out"  # what the disk space is counted of
 
     def open(self) -> None:
@@ -182,16 +184,17 @@ class WithDaemon(Scripted):
         super().__init__(name, compression, place, peers, script)
         self._start, self._ready, self._undo = daemon, ready, undo
         self._daemon: Daemon | None = None
+        self._log = place.work / f"{self.work.name}.log"
 
     def open(self) -> None:
         self.peers.leave_nothing(self.work)
         self.work.mkdir(parents=True)
-        self._daemon = Daemon(self._shell(f"exec {self._start}"), self.place.work / "daemon.log")
+        self._daemon = Daemon(self._shell(f"exec {self._start}"), self._log)
         deadline = time.monotonic() + 60
         while subprocess.run(self._shell(self._ready), capture_output=True).returncode:
             if not self._daemon.runs() or time.monotonic() > deadline:
                 self.close()
-                raise CommandFailed(f"{self.name}: its daemon does not start: {(self.place.work / 'daemon.log').read_text()[-600:]}")
+                raise CommandFailed(f"{self.name}: its daemon does not start: {self._log.read_text(errors='replace')[-600:]}")
             time.sleep(0.2)
 
     def close(self) -> None:
