@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sdbus-c++/sdbus-c++.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -15,9 +14,8 @@
 #include <tuple>
 #include <utility>
 
-// Written for sdbus-c++ 1.2, the packaged version; nothing outside this file knows the library.
-
 #include "support/interruption.hpp"
+#include "support/sdbus_generations.hpp"
 
 namespace overdrive {
 
@@ -101,19 +99,19 @@ SdbusUnitManager::Bus::Bus(const Root& root) {
     const UniqueFd socket = root.open(kSocket, O_PATH);
     connection_ = sdbus::createSessionBusConnectionWithAddress(fmt::format("unix:path=/proc/self/fd/{}", socket.get()));
     connection_->setMethodCallTimeout(kCallLimit);
-    manager_ = sdbus::createProxy(*connection_, kService, kManagerPath);
+    manager_ = sdbus_generations::proxy_of(*connection_, kService, kManagerPath);
     manager_->uponSignal("JobRemoved")
         .onInterface(kManager)
         .call([this](const std::uint32_t&, const sdbus::ObjectPath& job, const std::string&,
                      const std::string& result) { ended_[job] = result; });
-    manager_->finishRegistration();
+    sdbus_generations::finish_subscriptions(*manager_);
     manager_->callMethod("Subscribe").onInterface(kManager);
 }
 
 std::unique_ptr<sdbus::IProxy> SdbusUnitManager::Bus::load(const std::string& unit) {
     sdbus::ObjectPath path;
     manager_->callMethod("LoadUnit").onInterface(kManager).withArguments(unit).storeResultsTo(path);
-    return sdbus::createProxy(*connection_, kService, path);
+    return sdbus_generations::proxy_of(*connection_, kService, path);
 }
 
 std::string SdbusUnitManager::Bus::queue(const char* method, const std::string& unit) {
@@ -138,14 +136,14 @@ std::string SdbusUnitManager::Bus::start_transient(const std::string& unit, cons
 
 void SdbusUnitManager::Bus::process(std::chrono::milliseconds time) {
     stop_if_interrupted();
-    while (connection_->processPendingRequest()) {
+    while (sdbus_generations::process_pending(*connection_)) {
     }
     const auto data = connection_->getEventLoopPollData();
     pollfd waited{data.fd, data.events, 0};
     const int most = static_cast<int>(std::max<std::chrono::milliseconds::rep>(time.count(), 0));
     const int wanted = data.getPollTimeout();
     static_cast<void>(::poll(&waited, 1, wanted < 0 ? most : std::min(most, wanted)));
-    while (connection_->processPendingRequest()) {
+    while (sdbus_generations::process_pending(*connection_)) {
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/auxv.h>
 
 #include <array>
 #include <memory>
@@ -24,6 +25,10 @@ std::string loader_says() {
 }
 
 Library open_library(const std::string& path) {
+    // No interpreter, no loader: dlopen of a static program needs the very C library that it was linked with.
+    if (getauxval(AT_BASE) == 0)
+        throw Error{Errc::unsupported, "NVML cannot be loaded into the self-contained program"}.with_remedy(
+            "without it, --no-nvml goes by /proc and /sys");
     Library library{dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL)};
     if (!library) throw Error{Errc::unsupported, fmt::format("load NVML: {}", loader_says())};
     return library;

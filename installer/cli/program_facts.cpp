@@ -40,16 +40,15 @@ bool in_host_namespaces() {
     return fs::read_symlink("/proc/self/ns/mnt", error) == fs::read_symlink("/proc/1/ns/mnt", error) && !error;
 }
 
-/// The bundle is `<directory>/lib/overdrive/overdrive`; a development build lies anywhere else.
+/// The bundle is `<directory>/bin/overdrive` with `<directory>/VERSION`; a development build lies anywhere else.
 std::string bundle_directory() {
     std::error_code error;
     const fs::path self = fs::read_symlink("/proc/self/exe", error);
     if (error) return {};
-    // The loader of the bundle is what the kernel executed; the program lies beside it.
     const fs::path directory = self.parent_path();
-    if (directory.filename() != "overdrive" || directory.parent_path().filename() != "lib") return {};
-    const fs::path bundle = directory.parent_path().parent_path();
-    return fs::exists(bundle / "bin" / "overdrive", error) ? bundle.string() : std::string{};
+    const fs::path bundle = directory.parent_path();
+    const bool complete = directory.filename() == "bin" && fs::exists(bundle / "VERSION", error);
+    return complete ? bundle.string() : std::string{};
 }
 
 }  // namespace

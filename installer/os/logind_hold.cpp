@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "os/system_bus.hpp"
+#include "support/sdbus_generations.hpp"
 
 namespace overdrive {
 
@@ -21,7 +22,8 @@ private:
 std::unique_ptr<RebootHold> hold_reboot(const Root& root, const std::string& why) {
     const auto connection = connect_system_bus(root);
     try {
-        const auto logind = sdbus::createProxy(*connection, "org.freedesktop.login1", "/org/freedesktop/login1");
+        const auto logind =
+            sdbus_generations::proxy_of(*connection, "org.freedesktop.login1", "/org/freedesktop/login1");
         sdbus::UnixFd lock;
         logind->callMethod("Inhibit")
             .onInterface("org.freedesktop.login1.Manager")

@@ -11,8 +11,6 @@
 
 namespace overdrive {
 
-// Written for sdbus-c++ 1.2, the packaged version.
-
 /// A connection of our own to the host's system bus, whose socket lies below the host root.
 /// @throws Error service_manager when there is none
 [[nodiscard]] std::unique_ptr<sdbus::IConnection> connect_system_bus(const Root& root);

@@ -8,6 +8,7 @@
 
 #include "os/system_bus.hpp"
 #include "support/interruption.hpp"
+#include "support/sdbus_generations.hpp"
 
 namespace overdrive {
 
@@ -36,12 +37,12 @@ bool nobody_there(const sdbus::Error& error) {
 class UpdateEngine::Bus {
 public:
     explicit Bus(const Root& root) : connection_{connect_system_bus(root)} {
-        engine_ = sdbus::createProxy(*connection_, kService, kPath);
+        engine_ = sdbus_generations::proxy_of(*connection_, kService, kPath);
         engine_->uponSignal("StatusUpdate")
             .onInterface(kInterface)
             .call([this](const std::int64_t&, const double&, const std::string& operation, const std::string&,
                          const std::int64_t&) { told_ = told_ || operation == kNeedsReboot; });
-        engine_->finishRegistration();
+        sdbus_generations::finish_subscriptions(*engine_);
     }
 
     [[nodiscard]] sdbus::IProxy& engine() { return *engine_; }
@@ -49,13 +50,13 @@ public:
     [[nodiscard]] bool take_told() { return std::exchange(told_, false); }
 
     void process(std::chrono::milliseconds time) {
-        while (connection_->processPendingRequest()) {
+        while (sdbus_generations::process_pending(*connection_)) {
         }
         if (told_) return;
         const auto data = connection_->getEventLoopPollData();
         pollfd waited{data.fd, data.events, 0};
         static_cast<void>(::poll(&waited, 1, static_cast<int>(time.count())));
-        while (connection_->processPendingRequest()) {
+        while (sdbus_generations::process_pending(*connection_)) {
         }
     }
 

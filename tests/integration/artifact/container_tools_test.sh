@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The public container tools take what pack makes. Usage: container_tools_test.sh ARTIFACT LAUNCHER_BUILD_DIR
+# The public container tools take what pack makes. Usage: container_tools_test.sh ARTIFACT BUNDLE
 set -euo pipefail
-artifact=$1 build=$2
+artifact=$1 bundle=$2
 # shellcheck source=tests/integration/artifact/case.sh
 . "$(dirname "$0")/case.sh"
+[ -f "$bundle/VERSION" ] || skip "$bundle is not there; make it: ci/bundle build/dev $bundle"
 need skopeo docker-registry jq curl podman
 
 blob_of() { jq -r --arg role "$1" '.layers[] | select(.annotations."org.overdrive.layer" == $role).digest'; }
@@ -26,9 +27,8 @@ END
     fail "the registry does not answer: $(cat "$work/registry.log")"
 }
 
-"$root/ci/bundle" "$build" "$work/bundle" overdrive-artifact 2>"$work/said" || fail "$(cat "$work/said")"
-small_driver "$work/first" 6.1.0-1-test "$work/bundle"
-small_driver "$work/second" 6.1.0-2-test "$work/bundle"
+small_driver "$work/first" 6.1.0-1-test "$bundle"
+small_driver "$work/second" 6.1.0-2-test "$bundle"
 first=12-6.1.0-1-test-900.1.0 second=12-6.1.0-2-test-900.1.0
 
 claim "packing twice gives the same digest"
@@ -85,4 +85,4 @@ must cd "$work"
 must container_engine pull "oci:layout:$first"
 image=$(container_engine images --quiet | head -n 1)
 answer=$(container_engine run --rm --network none "$image" --version 2>"$work/said") || fail "$(cat "$work/said")"
-same "$answer" "$("$artifact" --version)"
+same "$answer" "$("$bundle/bin/overdrive" --version)"

@@ -149,11 +149,9 @@ class Interop(ArtifactCase):
         self.row("pulled by buildah", lambda: engine("buildah"))
 
     def test_what_we_push_runs_with_podman_run(self) -> None:
-        build = programs().parent
-        bundle = self.work / "bundle"
-        made = subprocess.run([TOP / "ci/bundle", build, bundle, "overdrive-artifact"], capture_output=True, text=True, check=False)
-        if made.returncode:
-            self.skipTest(f"no bundle: {made.stderr.strip()}")
+        bundle = TOP / "build/bundle"
+        if not (bundle / "VERSION").exists():
+            self.skipTest(f"no bundle; make it: ci/bundle build/dev {bundle}")
         at = f"{self.place}:{TAG}"
 
         def check() -> None:
@@ -162,7 +160,7 @@ class Interop(ArtifactCase):
             self.done("push", f"oci:{packed}:{TAG}", f"docker://{at}")
             self.containers.run("podman", "pull", "-q", PLAIN, f"docker://{at}")
             said = self.containers.run("podman", "run", "--rm", "--network", "none", at, "--version")
-            self.assertEqual(said, artifact_case.artifact("--version").stdout)
+            self.assertEqual(said, subprocess.check_output([bundle / "bin/overdrive", "--version"], text=True))
 
         self.row("run with podman", check)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,10 +36,23 @@ int syncfs(int fd) { return wanted(fd) ? (int)syscall(SYS_syncfs, fd) : 0; }
 """
 
 
-BUNDLE = "/root/bundle/lib/overdrive"
-# The launcher drops LD_PRELOAD, so its work is done here, with the library.
-PROGRAM = (f"{BUNDLE}/ld-linux-x86-64.so.2 --preload /root/fault.so --inhibit-cache --library-path {BUNDLE} "
-           f"--argv0 overdrive {BUNDLE}/overdrive")
+# Nothing can be loaded before a static program. The development build stands in: from the same objects, with its own loader
+# and libraries, in a copy of the bundle.
+BUNDLE = "/root/faulty"
+PROGRAM = (f"{BUNDLE}/bin/ld-linux-x86-64.so.2 --preload /root/fault.so --inhibit-cache --library-path {BUNDLE}/lib "
+           f"--argv0 overdrive {BUNDLE}/bin/overdrive")
+
+
+def make_program(to: Path, bundle: Path, program: Path) -> None:
+    """The directory for BUNDLE in the node. @param program  of the development build"""
+    shutil.copytree(bundle, to)
+    (to / "lib").mkdir()
+    shutil.copy(program, to / "bin/overdrive")
+    for words in (line.split() for line in subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout.splitlines()):
+        if words[0].startswith("/"):
+            shutil.copy(words[0], to / "bin")
+        elif len(words) > 2 and words[1] == "=>":
+            shutil.copy(words[2], to / "lib")
 
 
 def build_library(to: Path) -> None:

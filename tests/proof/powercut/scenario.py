@@ -6,6 +6,7 @@ reported; a power cut from then on must leave just that.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ NONE = "none"
 DRIVERS = ("900.1.0", "900.1.2", "900.1.4", "900.1.6")
 FIRST, SECOND, THIRD = DRIVERS[:3]
 PROGRAM = "/root/bundle/bin/overdrive"
+DEVELOPMENT = Path(os.environ.get("OVERDRIVE_BIN", TOP / "build/dev/bin")) / "overdrive"
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ def record(kind: str, release: OsRelease, artifacts: StandInArtifacts, base: Pat
         if fault:
             faults.build_library(base.with_suffix(".so"))
             node.put(base.with_suffix(".so"), "/root/fault.so")
+            faults.make_program(base.with_suffix(".program"), require_bundle(), DEVELOPMENT)
+            node.put(base.with_suffix(".program"), faults.BUNDLE)
         node.check(f"{QUIET if quiet else ''}mount -t {kind} -o {MOUNT_OPTIONS[kind] if quiet else 'defaults'} /dev/vdc /opt")
         for step in STEPS:
             begun = time.monotonic()
