@@ -120,6 +120,7 @@ class Peers:
     versions: dict[str, str] = field(default_factory=dict)
 
     def enter(self) -> None:
+        subprocess.run(["mount", "--bind", str(self.root), str(self.root)], check=True)  # dockerd remounts what is / to it
         for source, target in (("/proc", "proc"), ("/sys", "sys"), ("/dev", "dev"), (str(self.work), str(self.work).lstrip("/"))):
             (self.root / target).mkdir(parents=True, exist_ok=True)
             subprocess.run(["mount", "--rbind", source, str(self.root / target)], check=True)
