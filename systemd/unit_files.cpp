@@ -71,9 +71,9 @@ std::string_view watched_paths(PendingSource pending) {
 }
 
 constexpr auto kUnits = std::to_array<std::string_view>(
-    {"nvidia.service", "nvidia-persistenced.service", "nvidia-update.service", "nvidia-update.timer",
-     "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service", "nvidia-imex.service",
-     "nvidia-gate.service", "nvidia-stage.service", "nvidia-stage.timer", "nvidia-stage.path",
+    {"nvidia.service", "nvidia-persistenced.service", "nvidia-cdi.service", "nvidia-update.service",
+     "nvidia-update.timer", "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service",
+     "nvidia-imex.service", "nvidia-gate.service", "nvidia-stage.service", "nvidia-stage.timer", "nvidia-stage.path",
      "nvidia-stage-watch.service"});
 
 /// Whether a host has this unit: what stages the driver of a pending OS depends on who knows that OS.
@@ -210,6 +210,7 @@ std::vector<UnitFile> unit_files(const UnitOptions& options) {
                          filled(unit_text("daemon.conf"), values)});
     }
     files.push_back({drop_in_path("systemd-sysext.service"), filled(unit_text("sysext.conf"), values)});
+    files.push_back({"/etc/udev/rules.d/90-overdrive-nvidia.rules", filled(unit_text("udev.rules"), values)});
     files.push_back({"/etc/sysusers.d/overdrive.conf", filled(unit_text("sysusers.conf"), values)});
     return files;
 }

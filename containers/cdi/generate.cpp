@@ -72,11 +72,17 @@ GpuInventory ask_nvml(const DriverTree& driver, const DriverLibraries& libraries
     return inventory;
 }
 
+bool asks_nvml(const GpuInventory& by_proc, CdiNvml when) {
+    if (when == CdiNvml::never) return false;
+    if (has_mig(by_proc)) return true;
+    return when == CdiNvml::as_needed && (by_proc.gpus.empty() || lacks_uuid(by_proc));
+}
+
 /// The GPUs by /proc, or by NVML where /proc does not tell enough: UUIDs of MIG instances, and of GPUs not used yet.
 GpuInventory find_gpus(const CdiRoots& roots, const DriverLibraries& libraries, const CdiGenerateOptions& options,
                        GpuInventory by_proc, Remarks& remarks) {
     if (options.mode == "nvml") return ask_nvml(roots.driver, libraries);
-    if (options.no_nvml || (!by_proc.gpus.empty() && !has_mig(by_proc) && !lacks_uuid(by_proc))) return by_proc;
+    if (!asks_nvml(by_proc, options.nvml)) return by_proc;
     try {
         return ask_nvml(roots.driver, libraries);
     } catch (const Error& error) {

@@ -12,6 +12,13 @@
 
 namespace overdrive {
 
+/// When NVML is asked. It runs the driver's own code in this process.
+enum class CdiNvml {
+    as_needed,  ///< where /proc does not tell enough: UUIDs of MIG instances and of GPUs that nobody has used yet
+    for_mig,    ///< for UUIDs of MIG instances only
+    never
+};
+
 /// What `cdi generate` is to make; the names and defaults are those of `nvidia-ctk cdi generate` 1.20 where it has
 /// them. Paths are absolute and of the host.
 struct CdiGenerateOptions {
@@ -20,7 +27,7 @@ struct CdiGenerateOptions {
     std::string proc_root = "/proc";
     std::string sys_root = "/sys";
     std::string mode = "auto";  ///< auto, nvml, management, gds, mofed, gdrcopy, imex, nvswitch
-    bool no_nvml = false;       ///< go by /proc alone
+    CdiNvml nvml = CdiNvml::as_needed;
     std::vector<CdiNaming> naming{CdiNaming::index, CdiNaming::uuid};
     std::string vendor = "nvidia.com";
     std::string class_name{};  ///< empty: what fits the mode, `gpu`

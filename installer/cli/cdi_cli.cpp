@@ -116,7 +116,8 @@ void add_devices(CLI::App& verb, GenerateWords& words) {
                     "gdrcopy, imex, nvswitch")
         ->type_name("MODE")
         ->capture_default_str();
-    verb.add_flag("--no-nvml", what.no_nvml, "go by /proc and /sys alone, whatever they do not tell");
+    verb.add_flag_callback(
+        "--no-nvml", [&what] { what.nvml = CdiNvml::never; }, "go by /proc and /sys alone, whatever they do not tell");
     verb.add_option("--device-name-strategy", words.naming,
                     "index, uuid or type-index; again for more (default: index and uuid)")
         ->type_name("STRATEGY")

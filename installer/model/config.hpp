@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/containers_config.hpp"
 #include "model/driver_id.hpp"
 #include "model/trust_policy.hpp"
 
@@ -62,6 +63,7 @@ struct Config {
     std::chrono::seconds gate_timeout{4 * 3600};  ///< `[gate] timeout = 14400`: a reboot is held at most so long
     std::chrono::seconds hook_timeout{30};        ///< `[hooks] timeout = 30`: for each executable in hooks.d
     std::string metrics_directory;      ///< `[metrics] directory = "/var/lib/node_exporter"`; empty = no metrics file
+    ContainersConfig containers;        ///< `[containers]`
     bool operator_validations = false;  ///< `operator-validations = true`: the files that NVIDIA's operator waits for
     /// The pin where there is one, else the driver.
     [[nodiscard]] std::optional<DriverWish> wish() const;

@@ -98,6 +98,27 @@ void set_foreign_units(Config& config, const Setting& setting) {
                                           {{"mask", ForeignUnits::mask}, {"refuse", ForeignUnits::refuse}}});
 }
 
+void set_cdi(Config& config, const Setting& setting) {
+    config.containers.cdi = chosen<CdiPolicy>(
+        setting, std::array<std::pair<std::string_view, CdiPolicy>, 3>{
+                     {{"off", CdiPolicy::off}, {"warn", CdiPolicy::warn}, {"require", CdiPolicy::require}}});
+}
+
+void set_other_generators(Config& config, const Setting& setting) {
+    config.containers.other_generators = chosen<OtherGenerators>(
+        setting,
+        std::array<std::pair<std::string_view, OtherGenerators>, 3>{
+            {{"mask", OtherGenerators::mask}, {"defer", OtherGenerators::defer}, {"warn", OtherGenerators::warn}}});
+}
+
+void set_cdi_version(Config& config, const Setting& setting) {
+    const std::string version = setting.text();
+    const bool is_plain = version.find_first_not_of("0123456789.") == std::string::npos;
+    if (!is_plain || std::count(version.begin(), version.end(), '.') != 2)
+        setting.fail("must be a version of CDI like \"0.5.0\"");
+    config.containers.cdi_version = version;
+}
+
 /// `nvidia = ["NVreg_EnableGpuFirmware=1"]`
 void set_parameters(Config& config, const Setting& setting) {
     std::map<std::string, std::string> parameters;
@@ -157,6 +178,11 @@ const std::array kKeys = std::to_array<KnownKey<Config>>({
     {"gate.timeout", [](Config& c, const Setting& s) { c.gate_timeout = s.seconds(0, kWeek); }},
     {"hooks.timeout", [](Config& c, const Setting& s) { c.hook_timeout = s.seconds(1); }},
     {"metrics.directory", [](Config& c, const Setting& s) { c.metrics_directory = directory(s); }},
+    {"containers.cdi", set_cdi},
+    {"containers.spec-directory", [](Config& c, const Setting& s) { c.containers.spec_directory = directory(s); }},
+    {"containers.cdi-version", set_cdi_version},
+    {"containers.other-generators", set_other_generators},
+    {"containers.sockets", [](Config& c, const Setting& s) { c.containers.sockets = s.boolean(); }},
     {"operator-validations", [](Config& c, const Setting& s) { c.operator_validations = s.boolean(); }},
     {"registry.patience", [](Config& c, const Setting& s) { c.patience = s.seconds(1); }},
 });

@@ -145,6 +145,12 @@ void add_unit(const UnitSymptom& unit, std::vector<Finding>& findings) {
     }
 }
 
+void add_containers(const Symptoms& seen, std::vector<Finding>& findings) {
+    if (seen.cdi_missing) findings.push_back(make_finding("cdi-missing", "", *seen.cdi_missing));
+    if (seen.cdi_stale) findings.push_back(make_finding("cdi-stale", "", *seen.cdi_stale));
+    for (const std::string& rival : seen.cdi_rivals) findings.push_back(make_finding("cdi-rival", "", rival));
+}
+
 /// One finding a version: a node may have hundreds of such processes.
 void add_old_libraries(const Symptoms& seen, std::vector<Finding>& findings) {
     if (!seen.loaded_version) return;
@@ -189,6 +195,7 @@ std::vector<Finding> diagnose(const Symptoms& seen) {
     add_state(seen, findings);
     add_files(seen, findings);
     for (const UnitSymptom& unit : seen.units) add_unit(unit, findings);
+    add_containers(seen, findings);
     add_old_libraries(seen, findings);
     add_next_boot(seen, findings);
     if (!seen.has_service_manager)

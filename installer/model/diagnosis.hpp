@@ -44,6 +44,9 @@ struct Symptoms {
     std::optional<std::string> cut_off;      ///< the run that was
     std::optional<std::string> lock_holder;  ///< a run that is at work
     std::vector<UnitSymptom> units;
+    std::optional<std::string> cdi_missing;  ///< why engines are not told of the driver, though they should be
+    std::optional<std::string> cdi_stale;    ///< what is wrong with what they are told
+    std::vector<std::string> cdi_rivals;     ///< who else tells them, a sentence each
     bool has_service_manager = true;
     bool has_sources = true;
     bool somebody_is_trusted = true;  ///< a key, or unsigned artifacts are allowed

@@ -82,10 +82,11 @@ std::optional<Action> parse_foreign_action(std::string_view text) noexcept {
     return found->first;
 }
 
-std::string mask_path(std::string_view drop_in) {
-    const std::size_t name = drop_in.rfind('/');
-    const std::size_t directory = drop_in.rfind('/', name - 1);
-    return fmt::format("{}{}", kUnitDirectory, drop_in.substr(directory));
+std::string mask_path(std::string_view file) {
+    const std::size_t name = file.rfind('/');
+    const std::size_t directory = file.rfind('/', name - 1);
+    const bool is_drop_in = file.substr(0, name).ends_with(".d");
+    return fmt::format("{}{}", kUnitDirectory, file.substr(is_drop_in ? directory : name));
 }
 
 std::string to_text(const ForeignUnit& foreign) {

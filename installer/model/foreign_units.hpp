@@ -42,8 +42,9 @@ struct ForeignUnit {
 [[nodiscard]] std::string_view to_string(ForeignUnit::Action action) noexcept;
 [[nodiscard]] std::optional<ForeignUnit::Action> parse_foreign_action(std::string_view text) noexcept;
 
-/// Where the link lies that masks a foreign drop-in: `/etc/systemd/system/<unit>.d/<its name>`.
-[[nodiscard]] std::string mask_path(std::string_view drop_in);
+/// Where the link lies that masks a foreign drop-in, `/etc/systemd/system/<unit>.d/<its name>`, or a whole unit,
+/// `/etc/systemd/system/<unit>`.
+[[nodiscard]] std::string mask_path(std::string_view file);
 
 /// `'/usr/lib/systemd/system/nvidia.service' (our unit goes before it)`
 [[nodiscard]] std::string to_text(const ForeignUnit& foreign);

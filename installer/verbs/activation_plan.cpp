@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "transaction/steps/load_modules.hpp"
+#include "verbs/kept_cdi.hpp"
 
 namespace overdrive {
 
@@ -61,6 +62,9 @@ std::vector<std::string> describe_activation(Services& services, const Store& st
     }
     for (const std::string& node : services.nodes.missing(manifest.device_nodes))
         steps.push_back(fmt::format("make {}", node));
+    const CdiState cdi = look_at_cdi(services.root, store, config, manifest.pair());
+    if (cdi.word == CdiState::Word::none || cdi.word == CdiState::Word::stale)
+        steps.push_back(fmt::format("tell container engines of the driver: {}", cdi.path));
     return steps;
 }
 

@@ -17,6 +17,7 @@
 #include "transaction/transaction.hpp"
 #include "verbs/activation_plan.hpp"
 #include "verbs/busy_wait.hpp"
+#include "verbs/cdi_keeper.hpp"
 #include "verbs/daemons.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preflight.hpp"
@@ -43,15 +44,20 @@ public:
           policy_{busy_policy(config, request.busy, request.inside_unit)},
           no_device_{local.facts.gpus.empty()},
           swaps_{!no_device_ && other_driver_loaded()},
-          facts_{swaps_ ? after_unload(local.facts) : local.facts} {}
+          facts_{swaps_ ? after_unload(local.facts) : local.facts},
+          cdi_{services, store, config, local, pair_, report} {}
 
     Activation run() {
         activation_.pair = pair_;
         plan_ = daemon_plan(services_, manifest_, local_.facts);
         if (is_in_force(services_, store_, config_, local_, manifest_)) {
             tell_daemons_to_run();
+            if (cdi_.refresh(!no_device_)) {
+                activation_.changed.emplace_back("tell container engines of the driver");
+                activation_.result = Activation::Result::changed;
+            }
             // A run that was cut off at its very end may have left this undone.
-            note_good({});
+            note_good(activation_.changed);
             start_stopped_daemons();
             activation_.state = observe(services_, store_, local_, config_);
             if (!runtime_state_tells(services_.root, local_, activation_.state)) tell_state(std::nullopt);
@@ -198,7 +204,11 @@ private:
     [[nodiscard]] std::vector<std::unique_ptr<Step>> steps() {
         const std::string generation = store_.generation_path(pair_);
         std::vector<std::unique_ptr<Step>> steps;
+        const auto add = [&](std::unique_ptr<Step> step) {
+            if (step) steps.push_back(std::move(step));
+        };
         if (swaps_) {
+            add(cdi_.withdraw_step());
             steps.push_back(std::make_unique<StopDaemons>(services_.units, services_.clock, daemons_, jobs()));
             steps.push_back(unload_step());
         }
@@ -207,7 +217,10 @@ private:
                 std::make_unique<LoadModules>(services_.root, services_.modules, facts_, manifest_, generation));
         }
         steps.push_back(std::make_unique<PointCurrent>(store_, pair_));
-        if (no_device_) return steps;
+        if (no_device_) {
+            add(cdi_.write_step(false));
+            return steps;
+        }
         steps.push_back(std::make_unique<Expose>(services_.exposure,
                                                  exposure_plan(services_, store_, local_.facts, config_, manifest_),
                                                  previous_exposure_plan(services_, store_, local_, config_)));
@@ -216,6 +229,8 @@ private:
                                                        manifest_, generation, config_.nvidia_smi));
         const auto daemons = daemons_to_start();
         if (!daemons.empty()) steps.push_back(std::make_unique<StartDaemons>(services_.units, daemons, jobs()));
+        // Last, when UUIDs are known: containers that start from now on get this driver.
+        add(cdi_.write_step(true));
         return steps;
     }
 
@@ -253,8 +268,19 @@ private:
         });
     }
 
+    /// What is left to do beside it must not undo what was done.
+    void settle_cdi() {
+        try {
+            cdi_.settle();
+        } catch (const Error& error) {
+            report_.warn(
+                fmt::format("going on, although not all could be put in order for containers: {}", error.what()));
+        }
+    }
+
     void succeed(Outcome& outcome) {
         const Uninterruptible until_told;  // it is done; a signal that comes now must not make it look undone
+        settle_cdi();
         note_good(outcome.changed);
         note_outcome(std::nullopt);
         activation_.changed = std::move(outcome.changed);
@@ -277,6 +303,7 @@ private:
     HostFacts facts_;                   ///< as they will be when it is
     std::vector<std::string> daemons_;  ///< that run now and have to stop first
     DaemonPlan plan_;
+    CdiKeeper cdi_;
     Activation activation_;
 };
 

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <set>
 
+#include "cdi/engine_settings.hpp"
 #include "cdi/engines.hpp"
 #include "cdi/folders.hpp"
 #include "cdi/validate.hpp"
 #include "support/environment.hpp"
 #include "verbs/cdi_look.hpp"
+#include "verbs/cdi_rivals.hpp"
 
 namespace overdrive {
 
@@ -26,15 +29,13 @@ struct EngineProgram {
 constexpr std::array<EngineProgram, 4> kEngines{
     {{"podman", "podman"}, {"docker", "dockerd"}, {"containerd", "containerd"}, {"cri-o", "crio"}}};
 constexpr std::array kProgramFolders{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/opt/bin"};
-constexpr std::array kOtherGenerators{"/etc/systemd/system/nvidia-cdi-refresh.service",
-                                      "/usr/lib/systemd/system/nvidia-cdi-refresh.service",
-                                      "/lib/systemd/system/nvidia-cdi-refresh.service"};
 
 /// An engine of this host.
 struct FoundEngine {
     std::string program;
     CdiEngine engine;
     std::optional<CdiVersion> newest;  ///< nullopt: it has no CDI
+    CdiEngineSettings settings;
 };
 
 /// The first word of digits and dots in what `--version` printed: `podman version 4.3.1`.
@@ -67,7 +68,7 @@ std::optional<FoundEngine> find_engine(Services& services, const EngineProgram& 
         request.timeout = std::chrono::milliseconds{10'000};
         const auto version = version_said(services.processes, request);
         if (!version) return std::nullopt;
-        FoundEngine found{path, {wanted.engine, *version}, {}};
+        FoundEngine found{path, {wanted.engine, *version}, {}, read_engine_settings(services.root, wanted.engine)};
         found.newest = newest_cdi_version_of(found.engine);
         return found;
     }
@@ -132,13 +133,12 @@ std::vector<std::string> general_findings(const Root& root, const CdiFolders& fo
         findings.push_back(fmt::format("{} is given by {}, all of one folder: no engine resolves it; remove one",
                                        conflict.device, fmt::join(conflict.paths, " and ")));
     }
-    for (const char* unit : kOtherGenerators) {
-        if (!root.exists(unit) || root.read_link(unit).value_or("") == "/dev/null") continue;
-        findings.push_back(fmt::format(
-            "'{}' writes specifications of the same GPUs; mask it (systemctl mask nvidia-cdi-refresh.service "
-            "nvidia-cdi-refresh.path) or leave the work to it, not both",
-            unit));
-        break;
+    const std::vector<ForeignUnit> rivals = find_rival_units(root);
+    if (!rivals.empty()) {
+        findings.push_back(
+            fmt::format("'{}' writes specifications of the same GPUs; mask it (systemctl mask {}) or leave the work to "
+                        "it, not both",
+                        rivals.front().path, fmt::join(rival_unit_names(), " ")));
     }
     return findings;
 }
@@ -157,18 +157,47 @@ struct Diagnosis {
     }
 };
 
+/// What an engine's own files say: where it looks, and whether it looks at all.
+void add_settings(const FoundEngine& engine, Diagnosis& diagnosis) {
+    const std::string& name = engine.engine.name;
+    for (const std::string& problem : engine.settings.problems) diagnosis.add_finding(problem);
+    if (!engine.settings.said_by.empty()) {
+        diagnosis.add_line(
+            fmt::format("  looks in {} (by '{}')", fmt::join(engine.settings.folders, ", "), engine.settings.said_by));
+    }
+    if (engine.newest && !engine.settings.enabled.value_or(is_cdi_on_by_default(engine.engine)))
+        diagnosis.add_finding(fmt::format("{} has CDI switched off: write {}", name, how_to_enable_cdi(name)));
+}
+
 void add_engines(const std::vector<FoundEngine>& engines, Diagnosis& diagnosis) {
     for (const FoundEngine& engine : engines) {
         diagnosis.engines.push_back(
             {{"name", engine.engine.name},
              {"program", engine.program},
              {"version", to_text(engine.engine.version)},
-             {"newest_cdi_version", engine.newest ? ordered_json(to_text(*engine.newest)) : ordered_json(nullptr)}});
+             {"newest_cdi_version", engine.newest ? ordered_json(to_text(*engine.newest)) : ordered_json(nullptr)},
+             {"folders", engine.settings.folders},
+             {"enabled", engine.settings.enabled.value_or(is_cdi_on_by_default(engine.engine))}});
         diagnosis.add_line(fmt::format("{} {} ({}): {}", engine.engine.name, to_text(engine.engine.version),
                                        engine.program,
                                        engine.newest ? "loads CDI up to " + to_text(*engine.newest) : "has no CDI"));
+        add_settings(engine, diagnosis);
     }
     if (engines.empty()) diagnosis.add_line("no container engine was found");
+}
+
+/// Whether two paths are the same directory: /var/run is /run.
+bool is_same_folder(const Root& root, const std::string& one, const std::string& other) {
+    if (one == other) return true;
+    const auto first = root.status(one);
+    const auto second = root.status(other);
+    return first && second && first->st_dev == second->st_dev && first->st_ino == second->st_ino;
+}
+
+bool looks_in(const Root& root, const FoundEngine& engine, const std::string& folder) {
+    const auto& folders = engine.settings.folders;
+    return std::any_of(folders.begin(), folders.end(),
+                       [&](const std::string& each) { return is_same_folder(root, each, folder); });
 }
 
 void add_file(const Root& root, const CdiFile& file, const std::vector<FoundEngine>& engines, Diagnosis& diagnosis) {
@@ -179,7 +208,13 @@ void add_file(const Root& root, const CdiFile& file, const std::vector<FoundEngi
     const std::vector<std::string> findings = findings_of(root, file);
     ordered_json refused = ordered_json::array();
     for (const std::string& finding : findings) diagnosis.add_finding(finding);
+    const std::string folder = file.path.substr(0, file.path.rfind('/'));
     for (const FoundEngine& engine : engines) {
+        if (file.spec && engine.newest && !looks_in(root, engine, folder)) {
+            diagnosis.add_finding(fmt::format("{} does not look in {}: '{}' says where it does", engine.engine.name,
+                                              folder, engine.settings.said_by));
+            continue;
+        }
         const auto why = file.spec ? refusal(engine, *file.spec) : std::nullopt;
         if (!why) continue;
         refused.push_back({{"engine", engine.engine.name}, {"why", *why}});
@@ -193,14 +228,29 @@ void add_file(const Root& root, const CdiFile& file, const std::vector<FoundEngi
                                {"refused_by", refused}});
 }
 
+/// Those that were named; else the usual ones and, weaker, those that an engine of this host is told of.
+std::vector<std::string> folders_to_look_in(const Root& root, const CdiDoctorOptions& options,
+                                            const std::vector<FoundEngine>& engines) {
+    std::vector<std::string> folders = folders_or_default(options.folders);
+    if (!options.folders.empty()) return folders;
+    for (const FoundEngine& engine : engines) {
+        for (const std::string& folder : engine.settings.folders) {
+            const bool known = std::any_of(folders.begin(), folders.end(),
+                                           [&](const std::string& each) { return is_same_folder(root, each, folder); });
+            if (!known) folders.insert(folders.begin(), folder);
+        }
+    }
+    return folders;
+}
+
 }  // namespace
 
 ExitCode run_cdi_doctor(const CdiDoctorOptions& options, Services& services, Report& report) {
-    const std::vector<std::string> folders = folders_or_default(options.folders);
     std::vector<FoundEngine> engines;
     for (const EngineProgram& program : kEngines) {
         if (auto engine = find_engine(services, program)) engines.push_back(std::move(*engine));
     }
+    const std::vector<std::string> folders = folders_to_look_in(services.root, options, engines);
     const CdiFolders found = read_cdi_folders(services.root, folders);
     Diagnosis diagnosis;
     add_engines(engines, diagnosis);

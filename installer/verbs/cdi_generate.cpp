@@ -21,19 +21,11 @@ namespace {
 constexpr std::array kOtherHooks{"/usr/local/bin/nvidia-cdi-hook", "/usr/bin/nvidia-cdi-hook"};
 
 std::string find_hook(const Root& root, std::vector<std::string>& remarks) {
-    if (root.exists(kOwnCdiHook)) return kOwnCdiHook;
-    for (const char* path : kOtherHooks) {
-        if (root.exists(path)) return path;
-    }
+    if (auto hook = find_cdi_hook(root)) return *hook;
     remarks.push_back(fmt::format(
         "no hook helper is on this host; the specification names '{}', and containers start only once it is there",
         kOtherHooks.back()));
     return kOtherHooks.back();
-}
-
-std::string kernel_release() {
-    utsname kernel{};
-    return uname(&kernel) == 0 ? std::string{static_cast<const char*>(kernel.release)} : std::string{};
 }
 
 /// The newest version that all who are to read it load; nullopt when nobody was named.
@@ -65,11 +57,24 @@ bool is_json(const CdiGenerateRequest& request) {
 
 }  // namespace
 
+std::optional<std::string> find_cdi_hook(const Root& root) {
+    if (root.exists(kOwnCdiHook)) return kOwnCdiHook;
+    for (const char* path : kOtherHooks) {
+        if (root.exists(path)) return path;
+    }
+    return std::nullopt;
+}
+
+std::string running_kernel_release() {
+    utsname kernel{};
+    return uname(&kernel) == 0 ? std::string{static_cast<const char*>(kernel.release)} : std::string{};
+}
+
 ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services, Report& report) {
     std::vector<std::string> remarks;
     CdiGenerateOptions what = request.what;
     if (!request.hook_chosen) what.hooks.path = find_hook(services.root, remarks);
-    what.kernel_release = kernel_release();
+    what.kernel_release = running_kernel_release();
     const auto newest = most_wanted(request);
     FittedSpec fitted{generate_cdi_spec(services.root, what, remarks), {}};
     if (newest) fitted = fit_cdi_version(std::move(fitted.spec), *newest);

@@ -25,6 +25,12 @@ struct CdiGenerateRequest {
 /// @throws Error as generate_cdi_spec; unsupported: it cannot be made for the engine or version asked for
 ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services, Report& report);
 
+/// The program that hooks are to name: ours, else the vendor's; nullopt when this host has neither.
+[[nodiscard]] std::optional<std::string> find_cdi_hook(const Root& root);
+
+/// `uname -r`; empty when it cannot be told.
+[[nodiscard]] std::string running_kernel_release();
+
 /// Where our own hook helper is once the program is installed.
 inline constexpr const char* kOwnCdiHook = "/opt/overdrive/current/bin/overdrive-cdi-hook";
 

@@ -6,7 +6,9 @@
 #include "support/interruption.hpp"
 #include "transaction/steps/load_modules.hpp"
 #include "transaction/steps/stop_daemons.hpp"
+#include "transaction/steps/write_cdi.hpp"
 #include "verbs/desired_state.hpp"
+#include "verbs/kept_cdi.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preconditions.hpp"
 #include "verbs/runtime_files.hpp"
@@ -59,12 +61,19 @@ std::optional<Pair> take_out_of_force(Services& services, const std::vector<std:
     Store store{services.root};
     const Lock lock = take_lock(services, store, "deactivate");
     LocalState local = look(services, store);
+    const Config config = load_config(services.root, {}, Strictness::boot);
     if (local.current) {
+        std::optional<WithdrawCdi> withdraw;
+        if (!is_foreign_cdi(services.root, kept_cdi_path(config)))
+            withdraw.emplace(services.root, kept_cdi_path(config));
         UnloadModules unload{unload_ports(services), find_loaded_driver(store, local), stopped};
         unload.prepare();
+        if (withdraw) withdraw->prepare();
         try {
+            if (withdraw) withdraw->apply();
             unload.apply();
         } catch (const Error& failure) {
+            if (withdraw) withdraw->undo();
             take_back(unload, failure);
         }
         if (is_ours_or_unset(local.facts.firmware_path) && !local.facts.firmware_path.empty())
@@ -72,10 +81,11 @@ std::optional<Pair> take_out_of_force(Services& services, const std::vector<std:
         services.nodes.remove(nodes_of(store, *local.current, report));
     }
     services.exposure.remove();
+    remove_kept_cdi(services.root, config, local.record.value_or(Record{}));
     local.facts = services.read_facts();
     const DriverState state{local.facts.gpus.empty() ? StateWord::no_device : StateWord::degraded,
                             DegradedBecause::not_active, "deactivated by the operator"};
-    write_runtime_state(services, load_config(services.root, {}, Strictness::boot), local, state, std::nullopt);
+    write_runtime_state(services, config, local, state, std::nullopt);
     return local.current;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "support/sha256.hpp"
+#include "verbs/cdi_rivals.hpp"
 #include "verbs/daemons.hpp"
 #include "verbs/foreign_units.hpp"
 
@@ -114,10 +115,17 @@ Places look_at_all(const Services& services, const Store& store, const Config& c
         if (place.foreign && std::find(places.foreign.begin(), places.foreign.end(), aside) == places.foreign.end())
             places.foreign.push_back(aside);
     }
-    std::erase_if(places.foreign, [&](const ForeignUnit& foreign) {
+    const auto is_known = [&](const ForeignUnit& foreign) {
         return std::find(record.foreign.begin(), record.foreign.end(), foreign) != record.foreign.end();
-    });
+    };
+    std::erase_if(places.foreign, is_known);
     if (config.foreign_units == ForeignUnits::refuse) refuse_foreign_units(places.foreign);
+    const bool masks =
+        config.containers.cdi != CdiPolicy::off && config.containers.other_generators == OtherGenerators::mask;
+    if (!masks) return places;
+    for (const ForeignUnit& rival : find_rival_units(services.root)) {
+        if (!is_known(rival)) places.foreign.push_back(rival);
+    }
     return places;
 }
 
@@ -172,6 +180,16 @@ void make_users(Services& services, Report& report) {
         report.warn(fmt::format("systemd-sysusers ended with {}: {}", made.exit_code, made.output));
 }
 
+/// A masked unit that runs already goes on: the one that watches for new drivers would.
+void stop_masked_rivals(Services& services, const Record& record) {
+    for (const std::string& unit : rival_unit_names()) {
+        const bool silenced =
+            std::any_of(record.foreign.begin(), record.foreign.end(),
+                        [&](const ForeignUnit& foreign) { return foreign.path.ends_with("/" + unit); });
+        if (silenced && services.units.active_state(unit) == "active") services.units.queue_stop(unit);
+    }
+}
+
 }  // namespace
 
 void require_units_placeable(const Services& services, const Store& store, const Config& config) {
@@ -210,6 +228,7 @@ bool install_units(Services& services, Store& store, const Config& config, Repor
     }
     const bool enabled = services.units.enable(services.enabled_units);
     if (changed || enabled) services.units.daemon_reload();
+    stop_masked_rivals(services, record);
     return changed || enabled;
 }
 

@@ -6,6 +6,7 @@
 #include "support/interruption.hpp"
 #include "verbs/daemons.hpp"
 #include "verbs/foreign_units.hpp"
+#include "verbs/kept_cdi.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/sizes.hpp"
 #include "verbs/trust_check.hpp"
@@ -28,6 +29,7 @@ struct Screen {
     /// Each daemon that is to run and its unit's state; nullopt where systemd does not know it.
     std::vector<std::pair<std::string, std::optional<std::string>>> daemons;
     std::vector<std::string> daemon_problems;
+    CdiState cdi;                      ///< what containers are told
     std::vector<ForeignUnit> foreign;  ///< units of others that we put aside
     std::vector<std::string> warnings;
 };
@@ -67,6 +69,7 @@ Screen gather(const StatusOptions& options, Services& services) {
     } else {
         screen.exposure = "absent";
     }
+    screen.cdi = look_at_cdi(services.root, store, screen.config, screen.local.current);
     screen.foreign = present_foreign_units(services.root, screen.local.record.value_or(Record{}));
     DaemonPlan daemons;
     if (screen.local.manifest) daemons = daemon_plan(services, *screen.local.manifest, facts);
@@ -154,6 +157,7 @@ ordered_json to_json(const Screen& screen) {
         {"exposure", screen.exposure},
         {"firmware_path", facts.firmware_path},
         {"missing_nodes", screen.missing_nodes},
+        {"cdi", screen.cdi.to_json()},
         {"daemons", daemons_json(screen)},
         {"daemon_problems", screen.daemon_problems},
         {"foreign_units", foreign_units_json(screen.foreign)},
@@ -210,6 +214,7 @@ std::string to_text(const Screen& screen) {
     row("firmware", facts.firmware_path.empty() ? std::string{"-"} : facts.firmware_path);
     row("nodes", screen.missing_nodes.empty() ? std::string{screen.local.manifest ? "complete" : "-"}
                                               : fmt::format("missing: {}", fmt::join(screen.missing_nodes, ", ")));
+    row("containers", screen.cdi.text());
     for (const auto& [name, state] : screen.daemons) row(name.substr(name.find('-') + 1), state.value_or("unknown"));
     for (const std::string& problem : screen.daemon_problems) row("daemon", problem);
     for (const ForeignUnit& foreign : screen.foreign) row("not ours", to_text(foreign));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/unload_plan.hpp"
+#include "verbs/cdi_symptoms.hpp"
 #include "verbs/desired_state.hpp"
 #include "verbs/find_artifact.hpp"
 #include "verbs/preflight.hpp"
@@ -127,6 +128,7 @@ Symptoms gather_symptoms(Services& services, LocalState& local) {
                        [&] { seen.units = find_unit_symptoms(services, config, local.record.value_or(Record{})); });
     as_far_as_possible(seen, [&] { look_before_loading(services, store, local, config, seen); });
     as_far_as_possible(seen, [&] { look_at_next_boot(services, local, seen); });
+    as_far_as_possible(seen, [&] { look_at_containers(services, store, local, config, seen); });
     return seen;
 }
 

@@ -15,6 +15,7 @@
 #include "verbs/desired_state.hpp"
 #include "verbs/foreign_units.hpp"
 #include "verbs/install_program.hpp"
+#include "verbs/kept_cdi.hpp"
 #include "verbs/preconditions.hpp"
 #include "verbs/recovery.hpp"
 #include "verbs/runtime_files.hpp"
@@ -63,6 +64,8 @@ std::vector<std::string> remove_owned(Services& services, const Record& record, 
         stop_if_interrupted();
         if (owned->kind == "user") {
             remove_user(services, owned->path, report);
+        } else if (is_owned_cdi(*owned)) {
+            if (!is_foreign_cdi(services.root, owned->path)) services.root.remove(owned->path);
         } else if (owned->kind == "directory") {
             if (services.root.list(owned->path).empty()) services.root.remove(owned->path);
         } else if (is_put_back(services.root, record, owned->path)) {
@@ -153,7 +156,8 @@ ExitCode run_uninstall(const UninstallOptions& options, Services& services, Repo
     Store store{services.root};
     if (options.dry_run) return tell_plan(services, store, store.load_usable_record().value_or(Record{}), report);
     deactivate_driver(services, report);
-    const std::vector<HostFile> files = services.unit_files(load_config(services.root, {}, Strictness::boot));
+    const Config config = load_config(services.root, {}, Strictness::boot);
+    const std::vector<HostFile> files = services.unit_files(config);
     std::vector<std::string> kept;
     Record record;
     {
@@ -163,6 +167,7 @@ ExitCode run_uninstall(const UninstallOptions& options, Services& services, Repo
         stop_units(services);
         kept = remove_owned(services, record, files, report);
         for (std::string& path : restore_foreign_units(services.root, record)) kept.push_back(std::move(path));
+        for (std::string& path : restore_cdi_put_aside(services.root, config, record)) kept.push_back(std::move(path));
         if (services.units.reachable()) services.units.daemon_reload();
         remove_store(store, record, report);
         services.root.remove_tree(kRunDirectory);

@@ -105,11 +105,15 @@ def make_host(root: Path, work: Path) -> None:
     """A host as it was before the first install: an OS release, a GPU, a canary here and there."""
     host = cli_case.Host(root)
     host.add_gpu()
+    # The simulated kernel's state lies below /proc, where a tree that is looked at as /proc still finds the driver's part.
+    (root / "proc/simulated").mkdir()
+    (root / "simulated").symlink_to("proc/simulated")
     for folder in ("simulated/units", "proc/1", "dev", "usr/bin", "usr/lib", "var/lib/canary", "home/core", "lib64", "etc/systemd/system",
                    "etc/ld.so.conf.d"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for link, target in (("proc/modules", "modules"), ("proc/driver", "driver"), ("proc/devices", "devices"), ("sys/module", "module")):
-        (root / link).symlink_to(f"/simulated/now/{target}")
+    for name in ("modules", "driver", "devices"):
+        (root / "proc" / name).symlink_to(f"simulated/now/{name}")
+    (root / "sys/module").symlink_to("/simulated/now/module")
     # A loader that searches /usr/lib64 by itself, as Flatcar's does: the linker's cache is left alone.
     loader = root / "lib64/ld-linux-x86-64.so.2"
     loader.write_text("#!/bin/sh\necho 'path.system_dirs[0x0]=\"/usr/lib64/\"'\n")
@@ -122,6 +126,8 @@ def make_host(root: Path, work: Path) -> None:
                  "etc/systemd/system/sshd.service"):
         (root / name).write_bytes(bytes_of(name, 500))
     (root / "home/core/link").symlink_to("/etc/hostname")
+    # What a specification for containers names; the program's own comes with a bundle, which this program is none of.
+    (root / "usr/bin/nvidia-cdi-hook").write_text("not started here\n")
     host.configure(f'driver = "900"\nsources = ["oci:{work}/layout"]\nnvidia-smi = "off"\n[trust]\nkeys = ["/etc/proof.pub"]\n')
     shutil.copy(work / "key.pub", root / "etc/proof.pub")
 

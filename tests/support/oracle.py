@@ -31,7 +31,7 @@ RUNTIME = ("run/overdrive", "run/cdi", "dev", "proc", "sys", "simulated")
 EXPOSED = "usr/lib64"
 PROGRAMS = ("opt/bin", "usr/local/bin")
 LINKER = ("etc/ld.so.cache", "etc/ld.so.conf.d/overdrive.conf", "etc/ld.so.conf.d/overdrive-nvidia.conf", "var/cache/ldconfig/aux-cache")
-UNITS = ("etc/systemd", "etc/sysusers.d")
+UNITS = ("etc/systemd", "etc/sysusers.d", "etc/udev")
 STATE_NAMES = {"lock", "record.json", "generations", "staging", "exposure.json", "exposed"}
 SPACE_TOLERANCE = 1 << 20
 
@@ -371,7 +371,7 @@ class Oracle:
         found += [f"5 target: {pair} is still there" for pair in target.absent if pair in generations]
         if target.active and target.current is not None and not found:
             found += self._inactive(target.current)
-            found += self._untold(target.state) if settled else []
+            found += [*self._untold(target.state), *self._mistold(target.current)] if settled else []
         return found
 
     def _inactive(self, pair: str) -> list[str]:
@@ -409,6 +409,15 @@ class Oracle:
                   for name, wanted in marks.items() if (self.root / "run/overdrive" / name).exists() != wanted]
         return found
 
+    def _mistold(self, pair: str) -> list[str]:
+        """What containers are told wrongly: their specification names files of this pair, and no path through `current`."""
+        text = self._text("run/cdi/overdrive-nvidia.yaml")
+        if not text:
+            return ["5 target: /run/cdi has no specification for containers"]
+        paths = [line.split(": ", 1)[1] for line in text.splitlines() if line.strip().startswith("- hostPath: ")]
+        return [f"5 target: containers are told of '{path}', which is not of {pair}" for path in paths
+                if not path.startswith(f"/{STORE}/{pair}/") or not self._inside(path.lstrip("/")).is_file()]
+
     def _unexposed(self, pair: str, manifest: dict[str, object]) -> list[str]:
         found = []
         libraries = manifest.get("libraries")
@@ -436,7 +445,7 @@ class Oracle:
                  if self.before.get(path) != now.get(path)]
         found += [f"5 target: '{path}' was left" for path in self._walk(STORE)]
         found += [f"5 target: '/dev/{name}' was left" for name in self._names("dev") if name.startswith("nvidia")]
-        found += [f"5 target: '/run/overdrive/{name}' was left" for name in self._names("run/overdrive")]
+        found += [f"5 target: '/{folder}/{name}' was left" for folder in ("run/overdrive", "run/cdi") for name in self._names(folder)]
         if "nvidia" in self._text("proc/modules"):
             found.append("5 target: modules are still loaded")
         return found

@@ -112,6 +112,32 @@ def nodes(node: Node, wanted: Wanted) -> Line:
     return Line("device nodes and their /dev/char links exist", "stat /dev", _one_line(output.replace("character special file", "")), rc == 0 and ok)
 
 
+# A root of the node's own C library, loader and ldconfig; the overlay with the driver's libraries is not in it.
+CONTAINER = """
+root=/var/tmp/container
+mkdir -p $root/bin $root/etc $root/proc $root/sys $root/dev $root/tmp
+for file in /bin/bash /bin/ls /bin/grep /sbin/ldconfig; do
+    for each in $file $(ldd $file | grep -o '/[^ ]*'); do [ -e $root$each ] || install -D $each $root$each; done
+done
+for name in libdl.so.2 libm.so.6 libpthread.so.0 librt.so.1; do install -D /lib/x86_64-linux-gnu/$name $root/lib/x86_64-linux-gnu/$name; done
+cp -r /etc/ld.so.conf /etc/ld.so.conf.d $root/etc/; rm -f $root/etc/ld.so.conf.d/*overdrive*
+podman run --rm --network none --device nvidia.com/gpu=all --rootfs $root bash -c \
+    'ls /dev/nvidia0 /dev/nvidiactl; nvidia-smi; echo "rc $?"; ldconfig -p | grep "libcuda.so.1 "; ls -l /lib64/libcuda.so.1' 2>&1
+"""
+
+
+def container(node: Node, wanted: Wanted) -> Line:
+    """What the engine was told when the driver came into force; no program of ours runs but the hook."""
+    spec = node.run("cat /run/cdi/overdrive-nvidia.yaml").output
+    paths = [line.split(": ", 1)[1] for line in spec.splitlines() if line.strip().startswith("- hostPath: ")]
+    named = bool(paths) and all(path.startswith(f"{wanted.generation}/") for path in paths)
+    said = node.run(CONTAINER, timeout=180).output
+    ok = named and all(text in said for text in ("/dev/nvidia0\n", "No devices were found", "rc 6", f"-> libcuda.so.{wanted.version}"))
+    ok = ok and "=> /lib64/libcuda.so.1" in said.replace("/usr/lib64", "/lib64")
+    return Line("a container of podman gets nodes, libraries and nvidia-smi of the generation", "podman run --device nvidia.com/gpu=all",
+                f"{len(paths)} mounts; {_one_line(said, 300)}", ok)
+
+
 def kubelet_after_driver(node: Node, wanted: Wanted) -> Line:
     def moment(unit: str, name: str) -> int:
         return int(node.run(f"systemctl show -P {name} {unit}").output.strip() or 0)
@@ -131,7 +157,7 @@ def os_release(node: Node, wanted: Wanted) -> Line:
 
 def all_of(node: Node, wanted: Wanted, *, kubelet: bool) -> list[Line]:
     """Everything that must hold on a node with the driver in force."""
-    checks = [os_release, current, loaded_version, modules, overlay, linker, nodes, nvidia_smi, firmware, persistenced]
+    checks = [os_release, current, loaded_version, modules, overlay, linker, nodes, nvidia_smi, firmware, persistenced, container]
     lines = [check(node, wanted) for check in checks]
     return lines + ([kubelet_after_driver(node, wanted)] if kubelet else [])
 

@@ -125,7 +125,7 @@ TEST_F(CdiGenerateTest, AUuidThatIsNotKnownYetGivesNoNameAndARemark) {
     host->gpu(0, "0000:07:00.0", "");
     EXPECT_THAT(names(), ElementsAre("0", "all"));
     EXPECT_THAT(host->remarks, ElementsAre(HasSubstr("load NVML")));
-    options.no_nvml = true;
+    options.nvml = CdiNvml::never;
     EXPECT_THAT(names(), ElementsAre("0", "all"));
     EXPECT_THAT(host->remarks, IsEmpty()) << "nobody wanted NVML";
     options.naming = {CdiNaming::uuid};
@@ -141,7 +141,7 @@ TEST_F(CdiGenerateTest, NvmlIsAskedWhereProcDoesNotTellEnough) {
     EXPECT_THAT(names(), ElementsAre("0", "1:0", "1:2", "GPU-11111111-0000-0000-0000-000000000001",
                                      "MIG-aaaaaaaa-0000-0000-0000-00000000000a",
                                      "MIG-bbbbbbbb-0000-0000-0000-00000000000b", "all"));
-    options.no_nvml = true;
+    options.nvml = CdiNvml::never;
     EXPECT_THAT(names(), ElementsAre("0", "1:0", "1:1", "all"));
 }
 

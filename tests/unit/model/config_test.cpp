@@ -194,6 +194,12 @@ timeout = 86400
 timeout = 7
 [metrics]
 directory = "/var/lib/node_exporter"
+[containers]
+cdi = "require"
+spec-directory = "/etc/cdi"
+cdi-version = "0.7.0"
+other-generators = "defer"
+sockets = true
 )");
     EXPECT_TRUE(config.strict);
     EXPECT_EQ(config.when_busy, WhenBusy::stop);
@@ -209,6 +215,29 @@ directory = "/var/lib/node_exporter"
     EXPECT_EQ(config.gate_timeout, std::chrono::hours{24});
     EXPECT_EQ(config.hook_timeout, std::chrono::seconds{7});
     EXPECT_EQ(config.metrics_directory, "/var/lib/node_exporter");
+    EXPECT_EQ(config.containers.cdi, CdiPolicy::require);
+    EXPECT_EQ(config.containers.spec_directory, "/etc/cdi");
+    EXPECT_EQ(config.containers.cdi_version, "0.7.0");
+    EXPECT_EQ(config.containers.other_generators, OtherGenerators::defer);
+    EXPECT_TRUE(config.containers.sockets);
+}
+
+TEST(ConfigTest, WithoutAWordContainersAreToldOfTheDriverInAFormThatAllEnginesLoad) {
+    const ContainersConfig containers = read("").containers;
+    EXPECT_EQ(containers.cdi, CdiPolicy::warn);
+    EXPECT_EQ(containers.spec_directory, "/run/cdi");
+    EXPECT_EQ(containers.cdi_version, "0.5.0");
+    EXPECT_EQ(containers.other_generators, OtherGenerators::mask);
+    EXPECT_FALSE(containers.sockets) << "no container starts by one that names a socket which is gone";
+}
+
+TEST(ConfigTest, AWrongWordAboutContainersIsRefused) {
+    for (const char* line :
+         {"cdi = true", "cdi = \"on\"", "spec-directory = \"run/cdi\"", "cdi-version = \"newest\"",
+          "cdi-version = \"0.5\"", "cdi-version = 0.5", "other-generators = \"stop\"", "sockets = 1"}) {
+        EXPECT_THAT(refusal("[containers]\n" + std::string{line} + "\n"), HasSubstr("config.toml:2: 'containers."))
+            << line;
+    }
 }
 
 TEST(ConfigTest, AWordOutOfAFewNamesTheFew) {

@@ -72,6 +72,8 @@ TEST(ForeignUnitsTest, ALinkThatEnabledAnotherUnitOfTheNameGoesAndOursStays) {
 TEST(ForeignUnitsTest, AMaskHasTheNameOfWhatItMasks) {
     EXPECT_EQ(mask_path("/usr/local/lib/systemd/system/nvidia.service.d/10-x.conf"),
               "/etc/systemd/system/nvidia.service.d/10-x.conf");
+    EXPECT_EQ(mask_path("/usr/lib/systemd/system/nvidia-cdi-refresh.path"),
+              "/etc/systemd/system/nvidia-cdi-refresh.path");
 }
 
 TEST(ForeignUnitsTest, EveryActionIsToldByName) {
