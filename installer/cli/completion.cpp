@@ -43,8 +43,8 @@ std::vector<std::string> split_at_equals(const std::vector<std::string>& words) 
 }
 
 /// `TEXT:{driver,ready}` -> driver, ready
-std::vector<Candidate> choices(const std::string& type) {
-    std::vector<Candidate> out;
+std::vector<Completion> choices(const std::string& type) {
+    std::vector<Completion> out;
     const std::size_t open = type.find('{');
     const std::size_t close = type.find('}', open);
     if (open == std::string::npos || close == std::string::npos) return out;
@@ -57,9 +57,9 @@ std::vector<Candidate> choices(const std::string& type) {
     return out;
 }
 
-std::vector<Candidate> values_of(const CLI::Option& option, const InstalledNames& installed) {
+std::vector<Completion> values_of(const CLI::Option& option, const InstalledNames& installed) {
     const std::string type = option.get_type_name();
-    std::vector<Candidate> out = choices(type);
+    std::vector<Completion> out = choices(type);
     const auto add = [&](const std::vector<std::string>& names, const char* what) {
         for (const std::string& name : names) out.push_back({name, what});
     };
@@ -70,7 +70,7 @@ std::vector<Candidate> values_of(const CLI::Option& option, const InstalledNames
     return out;
 }
 
-void add_options(const CLI::App& level, const std::string& begun, std::vector<Candidate>& out) {
+void add_options(const CLI::App& level, const std::string& begun, std::vector<Completion>& out) {
     for (const CLI::Option* option : level.get_options()) {
         if (!is_shown(*option)) continue;
         for (const std::string& name : option->get_lnames())
@@ -81,17 +81,17 @@ void add_options(const CLI::App& level, const std::string& begun, std::vector<Ca
     }
 }
 
-void add_verbs(const CLI::App& app, std::vector<Candidate>& out) {
+void add_verbs(const CLI::App& app, std::vector<Completion>& out) {
     for (const CLI::App* verb : app.get_subcommands({})) {
         if (!verb->get_group().empty()) out.push_back({verb->get_name(), short_text(verb->get_description())});
     }
 }
 
 /// Values for the verb's arguments that have no name.
-void add_arguments(const CLI::App& verb, const InstalledNames& installed, std::vector<Candidate>& out) {
+void add_arguments(const CLI::App& verb, const InstalledNames& installed, std::vector<Completion>& out) {
     for (const CLI::Option* option : verb.get_options()) {
         if (!option->get_positional() || option->get_group().empty()) continue;
-        for (Candidate& value : values_of(*option, installed)) out.push_back(std::move(value));
+        for (Completion& value : values_of(*option, installed)) out.push_back(std::move(value));
     }
 }
 
@@ -124,14 +124,14 @@ Place walk(const CLI::App& app, const std::vector<std::string>& before) {
 
 }  // namespace
 
-std::vector<Candidate> complete(const CLI::App& app, std::vector<std::string> words, const InstalledNames& installed) {
+std::vector<Completion> complete(const CLI::App& app, std::vector<std::string> words, const InstalledNames& installed) {
     const bool ends_open = !words.empty() && words.back() == "=";
     words = split_at_equals(words);
     if (words.empty() || (ends_open && !words.back().empty())) words.emplace_back();
     const std::string begun = words.back();
     words.pop_back();
     const Place place = walk(app, words);
-    std::vector<Candidate> out;
+    std::vector<Completion> out;
     if (place.open != nullptr) {
         out = values_of(*place.open, installed);
     } else if (begun.starts_with('-')) {
@@ -142,10 +142,10 @@ std::vector<Candidate> complete(const CLI::App& app, std::vector<std::string> wo
     } else {
         add_arguments(*place.verb, installed, out);
     }
-    std::vector<Candidate> fitting;
-    for (Candidate& each : out) {
+    std::vector<Completion> fitting;
+    for (Completion& each : out) {
         const bool twice = std::any_of(fitting.begin(), fitting.end(),
-                                       [&](const Candidate& other) { return other.word == each.word; });
+                                       [&](const Completion& other) { return other.word == each.word; });
         if (!twice && (each.word.starts_with(':') || each.word.starts_with(begun))) fitting.push_back(std::move(each));
     }
     return fitting;

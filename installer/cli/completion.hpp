@@ -10,10 +10,10 @@
 namespace overdrive {
 
 /// One way on from what has been typed.
-struct Candidate {
+struct Completion {
     std::string word;
     std::string description;  ///< a few words; may be empty
-    friend bool operator==(const Candidate&, const Candidate&) = default;
+    friend bool operator==(const Completion&, const Completion&) = default;
 };
 
 /// Stand in the place of a candidate: any file, any directory.
@@ -30,8 +30,8 @@ struct InstalledNames {
 /// Computed from the command line itself, so that it cannot disagree with it.
 /// @param words what was typed after the program's name; the last one is being typed and may be empty. A `=` that the
 ///        shell made a word of its own is taken as part of `--option=value`.
-[[nodiscard]] std::vector<Candidate> complete(const CLI::App& app, std::vector<std::string> words,
-                                              const InstalledNames& installed);
+[[nodiscard]] std::vector<Completion> complete(const CLI::App& app, std::vector<std::string> words,
+                                               const InstalledNames& installed);
 
 /// The script that makes a shell ask `overdrive completion answer`. @param shell bash, zsh or fish
 [[nodiscard]] std::string_view completion_script(std::string_view shell);

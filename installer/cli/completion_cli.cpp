@@ -28,7 +28,7 @@ InstalledNames installed_names(const Root& root) {
 ExitCode answer(const CLI::App& app, const CompletionOptions& options, const Services& services, Report& report) {
     std::string text;
     nlohmann::ordered_json words = nlohmann::ordered_json::array();
-    for (const Candidate& candidate : complete(app, options.words, installed_names(services.root))) {
+    for (const Completion& candidate : complete(app, options.words, installed_names(services.root))) {
         text += candidate.word + "\t" + candidate.description + "\n";
         words.push_back(candidate.word);
     }

@@ -19,7 +19,7 @@ std::vector<std::string> words(const std::vector<std::string>& typed) {
     const auto app = make_command_line(dispatch);
     std::vector<std::string> out;
     const InstalledNames installed{{"550.1.1", "550.1.1-open"}, {"550.1.1/4081.2.1", "550.1.1-open/4081.2.1"}};
-    for (const Candidate& candidate : complete(*app, typed, installed)) out.push_back(candidate.word);
+    for (const Completion& candidate : complete(*app, typed, installed)) out.push_back(candidate.word);
     return out;
 }
 
