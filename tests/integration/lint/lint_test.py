@@ -48,6 +48,14 @@ class LintTest(unittest.TestCase):
         self.write("installer/model/digest.hpp", '#include "cli/main.hpp"\n')
         self.assert_found("installer/model/digest.hpp:1: model may not include cli/main.hpp")
 
+    def test_finds_a_type_that_is_defined_twice(self) -> None:
+        body = "namespace overdrive {\nstruct Candidate {\n    int word;\n};\n}  // namespace overdrive\n"
+        self.write("installer/model/choice.hpp", body)
+        self.write("installer/cli/completion.cpp", body.replace("struct", "namespace {\nstruct").replace("};\n", "};\n}  // namespace\n"))
+        self.assertEqual(self.lint(), (0, ""), "one that is hidden is another type")
+        self.write("installer/cli/completion.hpp", body)
+        self.assert_found("overdrive::Candidate is defined in installer/cli/completion.hpp too")
+
     def test_finds_an_adapter_named_outside_main(self) -> None:
         self.write("installer/cli/main.cpp", '#include "systemd/unit_files.hpp"\n')
         self.assertEqual(self.lint(), (0, ""))
