@@ -6,6 +6,11 @@ function(overdrive_library name)
     add_library(overdrive::${name} ALIAS overdrive_${name})
     target_include_directories(overdrive_${name} PUBLIC ${PROJECT_SOURCE_DIR}/installer ${PROJECT_SOURCE_DIR})
     target_link_libraries(overdrive_${name} PUBLIC ${ARG_PUBLIC} PRIVATE overdrive::options ${ARG_PRIVATE})
+    # What every byte of a driver goes through is made fast; everything else runs a few times a command and is made small,
+    # which also compiles sooner.
+    if(NOT name MATCHES "^(archive|registry|store|support|trust)$")
+        target_compile_options(overdrive_${name} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-Os>)
+    endif()
 endfunction()
 
 # overdrive_test(NAME LABEL SOURCES ... [LINK ...]): one GoogleTest program; every case becomes a ctest entry.

@@ -31,7 +31,7 @@ from standin_registry import RegistryApi  # noqa: E402
 from tls_material import Authority, server_context  # noqa: E402
 
 PROGRAM = Path(os.environ.get("OVERDRIVE_BUNDLE", TOP / "build/bundle")) / "bin/overdrive"
-MOST_BYTES = 14_000_000
+MOST_BYTES = 12_000_000
 NAME = "registry.test"
 # As on a systemd host: modules of the C library that only the host's own could load, asked before `dns`.
 NSSWITCH = """\
