@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from collections import Counter
@@ -22,6 +20,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import proof_host as host  # noqa: E402
+from host_case import HostCase  # noqa: E402
 from oracle import Oracle, Target  # noqa: E402
 from proof_host import Ended, pair  # noqa: E402
 
@@ -29,24 +28,9 @@ FIRST, SECOND, THIRD = host.DRIVERS
 MANY = 64
 
 
-class ConcurrencyTest(unittest.TestCase):
-    work: Path
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        host.leave_mount_namespace()
-        made = tempfile.TemporaryDirectory(dir=host.fast_place(), prefix="concurrency-")
-        cls.addClassCleanup(made.cleanup)
-        cls.addClassCleanup(host.cli_case.remove_shared)
-        cls.work = Path(made.name)
-        host.make_artifacts(cls.work)
-
+class ConcurrencyTest(HostCase):
     def setUp(self) -> None:
-        self.node = self.work / "node"
-        self.node.mkdir()
-        self.addCleanup(shutil.rmtree, self.node)
-        host.make_host(self.node, self.work)
-        self.addCleanup(host.detach_overlays, self.node)
+        super().setUp()
         self.oracle = Oracle(self.node)
         self.oracle.remember()
 

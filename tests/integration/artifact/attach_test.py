@@ -13,30 +13,23 @@ from pathlib import Path
 
 import artifact_case
 from archive_tools import archive_tool, need, run
-from artifact_case import TAG, ArtifactCase
+from artifact_case import TAG, RegistryCase
 
 sys.path.insert(0, str(artifact_case.TOP / "ci"))
 from publishing import dsse, provenance  # noqa: E402
-from vm_registry import Registry  # noqa: E402
 
 SBOM = "application/vnd.cyclonedx+json"
 
 
-class Attach(ArtifactCase):
+class Attach(RegistryCase):
     @classmethod
     def setUpClass(cls) -> None:
         need("docker-registry", "openssl")
         cls.oras, cls.cosign = archive_tool("oras"), archive_tool("cosign")
-        cls.docker = Registry()
-        cls.docker.start()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.docker.close()
+        super().setUpClass()
 
     def setUp(self) -> None:
         super().setUp()
-        self.repository = "overdrive/" + self.id().rsplit(".", 1)[-1].lower()[:60].rstrip("_")
         self.file = self.work / "sbom.cdx.json"
         self.file.write_text('{"bomFormat": "CycloneDX"}\n')
 

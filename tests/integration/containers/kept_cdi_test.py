@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -18,6 +17,7 @@ TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/proof")]
 
 import proof_host as proof  # noqa: E402
+from host_case import HostCase  # noqa: E402
 
 FIRST, SECOND = proof.DRIVERS[:2]
 REFRESH = "nvidia-cdi-refresh"
@@ -30,33 +30,12 @@ devices:
 """
 
 
-class KeptCdiTest(unittest.TestCase):
-    """A fresh host for every test, in a mount namespace of this process."""
-
-    work: Path
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        proof.leave_mount_namespace()
-        made = tempfile.TemporaryDirectory(prefix="overdrive-cdi-", dir=proof.fast_place())
-        cls.addClassCleanup(made.cleanup)
-        cls.addClassCleanup(proof.cli_case.remove_shared)
-        cls.work = Path(made.name)
-        cls.work.chmod(0o755)
-        proof.make_artifacts(cls.work, (FIRST, SECOND))
+class KeptCdiTest(HostCase):
+    drivers = (FIRST, SECOND)
 
     def setUp(self) -> None:
-        self.node = self.work / "node"
-        self.node.mkdir()
-        self.addCleanup(shutil.rmtree, self.node)
-        proof.make_host(self.node, self.work)
-        self.addCleanup(proof.detach_overlays, self.node)
+        super().setUp()
         self.spec = self.node / "run/cdi/overdrive-nvidia.yaml"
-
-    def run_well(self, *words: str) -> proof.Ended:
-        ended = proof.run(self.node, *words)
-        self.assertEqual(ended.rc, 0, ended)
-        return ended
 
     def configure(self, *lines: str) -> None:
         path = self.node / "etc/overdrive/config.toml.d/containers.toml"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -19,6 +18,8 @@ TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/proof")]
 
 import proof_host as proof  # noqa: E402
+from said import Said  # noqa: E402
+from said import said_by as said_anywhere  # noqa: E402
 
 USER, UID = "odrootless", 64001
 MUSL = Path("/lib/ld-musl-x86_64.so.1")
@@ -36,19 +37,8 @@ netns="none"
 STORAGE_CONF = '[storage]\ndriver="overlay"\n'
 
 
-@dataclass
-class Said:
-    rc: int
-    stdout: str
-    stderr: str
-
-    def __str__(self) -> str:
-        return f"exit code {self.rc}\n{self.stdout}{self.stderr}"
-
-
 def said_by(*words: object, env: dict[str, str] | None = None) -> Said:
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, env=env, cwd="/")
-    return Said(done.returncode, done.stdout, done.stderr)
+    return said_anywhere(*words, env=env, cwd=Path("/"))
 
 
 def must(*words: object) -> None:

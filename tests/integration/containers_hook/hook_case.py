@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 TOP = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests/support"))
+from said import Said, said_by  # noqa: E402
+
 HOOK = Path(os.environ.get("OVERDRIVE_HOOK", TOP / "build/dev/bin/overdrive-cdi-hook"))
 PIECES = Path(os.environ.get("OVERDRIVE_HOOK_PIECES", TOP / "build/dev/tests/integration/containers_hook"))
 DRIVER_FOLDER = "/usr/local/nvidia/lib64"
@@ -26,23 +28,6 @@ def run_tests() -> None:
         print("SKIPPED: making container roots and namespaces needs root")
         sys.exit(SKIPPED)
     unittest.main(verbosity=2)
-
-
-@dataclass
-class Said:
-    """What a program said and how it ended."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-    def __str__(self) -> str:
-        return f"exit code {self.rc}\n{self.stdout}{self.stderr}"
-
-
-def said_by(*words: object, stdin: str = "", env: dict[str, str] | None = None, cwd: Path | None = None) -> Said:
-    done = subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True, timeout=120, env=env, cwd=cwd)
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def in_own_mounts(script: str, *words: object, stdin: str = "") -> Said:

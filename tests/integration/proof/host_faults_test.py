@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -22,6 +21,7 @@ sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/proof"), str(Path(_
 
 import moved_clock  # noqa: E402
 import proof_host as proof  # noqa: E402
+from host_case import HostCase  # noqa: E402
 from oracle import Oracle, Target  # noqa: E402
 from proof_host import Ended, pair, say  # noqa: E402
 from registry_faults import ANY, BLOB, FaultyRegistry, slow, stall  # noqa: E402
@@ -36,30 +36,23 @@ MOST_MEMORY = 64 << 20
 TWENTY_YEARS = 20 * 365 * 86400
 
 
-class HostFaultsTest(unittest.TestCase):
-    """A fresh host for every test, in a mount namespace of this process."""
+class HostFaultsTest(HostCase):
+    drivers = (DRIVER,)
 
-    work: Path
+    @staticmethod
+    def place() -> None:
+        return None  # memory is measured: what is written must not count as that
 
     @classmethod
     def setUpClass(cls) -> None:
         for program in ("overdrive-simulated", "overdrive-artifact"):
             if not (proof.programs() / program).exists():
                 raise AssertionError(f"{proof.programs() / program} is not there; build it: cmake --build build/dev --target {program}")
-        proof.leave_mount_namespace()
-        made = tempfile.TemporaryDirectory(prefix="overdrive-host-faults-")
-        cls.addClassCleanup(made.cleanup)
-        cls.addClassCleanup(proof.cli_case.remove_shared)
-        cls.work = Path(made.name)
-        proof.make_artifacts(cls.work, (DRIVER,))
+        super().setUpClass()
         proof.pack(cls.work / "layout", OTHER, cls.work / "key.pem", LARGE_BYTES)
 
     def setUp(self) -> None:
-        self.node = self.work / "node"
-        self.node.mkdir()
-        self.addCleanup(shutil.rmtree, self.node)
-        proof.make_host(self.node, self.work)
-        self.addCleanup(proof.detach_overlays, self.node)
+        super().setUp()
         self.oracle = Oracle(self.node)
         self.oracle.remember()
 

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -23,6 +22,7 @@ TOP = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/proof")]
 
 import proof_host as proof  # noqa: E402
+from host_case import HostCase  # noqa: E402
 
 DRIVER, OTHER = proof.DRIVERS[:2]
 NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -57,27 +57,11 @@ def metrics(text: str) -> dict[str, float]:
     return samples
 
 
-class TellingTest(unittest.TestCase):
-    """A fresh host with an installed driver for every test, in a mount namespace of this process."""
-
-    work: Path
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        proof.leave_mount_namespace()
-        made = tempfile.TemporaryDirectory(prefix="overdrive-telling-", dir=proof.fast_place())
-        cls.addClassCleanup(made.cleanup)
-        cls.addClassCleanup(proof.cli_case.remove_shared)
-        cls.work = Path(made.name)
-        cls.work.chmod(0o755)
-        proof.make_artifacts(cls.work, (DRIVER, OTHER))
+class TellingTest(HostCase):
+    drivers = (DRIVER, OTHER)
 
     def setUp(self) -> None:
-        self.node = self.work / "node"
-        self.node.mkdir()
-        self.addCleanup(shutil.rmtree, self.node)
-        proof.make_host(self.node, self.work)
-        self.addCleanup(proof.detach_overlays, self.node)
+        super().setUp()
         self.hooks = self.node / "etc/overdrive/hooks.d"
 
     def hook(self, name: str, body: str) -> None:
@@ -85,11 +69,6 @@ class TellingTest(unittest.TestCase):
         path = self.hooks / name
         path.write_text(f"#!/bin/bash\n{body}\n")
         path.chmod(0o755)
-
-    def run_well(self, *words: str) -> proof.Ended:
-        ended = proof.run(self.node, *words)
-        self.assertEqual(ended.rc, 0, ended)
-        return ended
 
     def test_a_hook_reads_the_status_and_knows_the_state(self) -> None:
         told = self.work / "told"
