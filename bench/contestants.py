@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import measure
-from inputs import NEXT_KERNEL, NEXT_OS, REPOSITORY, Inputs, cli_case, programs
+from inputs import NEXT_KERNEL, NEXT_OS, REPOSITORY, Inputs
 from measure import CommandFailed, Cost, Daemon
+from ours import AT_REBOOT, Node
 
-FLAGS = "--no-activate --no-units --allow-unsigned".split()
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Contestant:
     """One way, one compression. prepare() and clear() are not timed."""
 
     is_peer = True
+    accepted = 0  # exit code of success
 
     def __init__(self, name: str, compression: str, place: Place) -> None:
         self.name, self.compression, self.place = name, compression, place
@@ -68,7 +69,7 @@ class Contestant:
         self.prepare()
         measure.sync(self.place.work)
         begin()
-        cost = measure.measure(self.command(), self.place.work, self.place.work / "said.log", self.daemon())
+        cost = measure.measure(self.command(), self.place.work, self.place.work / "said.log", self.daemon(), accepted=self.accepted)
         disk = measure.disk_bytes(self.result)
         return Cost(cost.wall, cost.durable, cost.cpu, cost.peak_kib, disk_bytes=disk)
 
@@ -77,24 +78,25 @@ class Overdrive(Contestant):
     """`overdrive install` on a host without a driver: durable when it ends."""
 
     is_peer = False
+    accepted = AT_REBOOT
 
     def __init__(self, name: str, compression: str, place: Place) -> None:
         super().__init__(name, compression, place)
         self.result = self.work / "host/opt/nvidia"
+        self.source = f"docker://{place.registry}/{REPOSITORY}-{compression}"
 
     def prepare(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
-        cli_case.Host(self.work / "host")
+        self.node = Node(self.work / "host")
 
     def command(self) -> list[str]:
-        words = [programs() / "overdrive", "--root", self.work / "host", "-q", "install", self.place.inputs.driver, "--source",
-                 f"docker://{self.place.registry}/{REPOSITORY}-{self.compression}", *FLAGS]
-        # 4: it is done and takes effect with the next boot, as asked for by --no-activate
-        return ["sh", "-c", '"$@"; [ $? = 4 ]', "install", *map(str, words)]
+        return self.node.install(self.place.inputs.driver, self.source)
 
 
 class OverdriveUpdate(Overdrive):
     """The same driver for the next kernel, where the driver for this one is installed: `overdrive stage`."""
+
+    accepted = 0
 
     def __init__(self, name: str, place: Place) -> None:
         super().__init__(name, "zstd", place)
@@ -102,13 +104,11 @@ class OverdriveUpdate(Overdrive):
     def prepare(self) -> None:
         super().prepare()
         before = subprocess.run(super().command(), capture_output=True, text=True)
-        if before.returncode:
+        if before.returncode != AT_REBOOT:
             raise CommandFailed(f"{self.key}: the install before it failed: {before.stderr}")
 
     def command(self) -> list[str]:
-        words = [programs() / "overdrive", "--root", self.work / "host", "-q", "stage", self.place.inputs.driver, "--os", NEXT_OS, "--kernel",
-                 NEXT_KERNEL, "--source", f"docker://{self.place.registry}/{REPOSITORY}-zstd", "--allow-unsigned"]
-        return [str(word) for word in words]
+        return self.node.words("stage", self.place.inputs.driver, "--os", NEXT_OS, "--kernel", NEXT_KERNEL, "--source", self.source)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,13 @@ sys.path[:0] = [str(TOP / "tests/integration/cli"), str(TOP / "tests/support")]
 
 import cli_case  # noqa: E402
 from cli_case import KERNEL, OS_VERSION, bytes_of, programs, say  # noqa: E402
+from vm_registry import Registry  # noqa: E402
 
 NEXT_OS = "1577.1.0"
 NEXT_KERNEL = KERNEL[:-1] + ("1" if KERNEL.endswith("0") else "0")  # of equal length, so that a module can be told of it in place
 REPOSITORY = "overdrive/nvidia-coreos"
 SMALL = "900.1.0"
+STRETCH = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,32 @@ class DriverTree:
     @staticmethod
     def small(work: Path) -> DriverTree:
         """A few megabytes of the same shape, for a run of seconds."""
+        return DriverTree.made(work, {"cuda": 6 << 20, "nvidia-ml": 1 << 20, **{f"small{i}": 9000 + i for i in range(40)}}, links=True)
+
+    @staticmethod
+    def made(work: Path, sizes: dict[str, int], *, links: bool = False, module_bytes: int = 1 << 20) -> DriverTree:
+        """A driver of libraries of these sizes, which compress to about a half. A name may have a directory before it."""
         user, modules = work / "user", work / "modules"
         for folder in (user / "bin", user / "lib64", modules):
             folder.mkdir(parents=True)
-        for name, size in (("cuda", 6 << 20), ("nvidia-ml", 1 << 20), *((f"small{i}", 9000 + i) for i in range(40))):
-            content = bytes_of(name, size // 2)
-            (user / f"lib64/lib{name}.so.{SMALL}").write_bytes(content + bytes(len(content)))
-            (user / f"lib64/lib{name}.so.1").symlink_to(f"lib{name}.so.{SMALL}")
-        module = cli_case.module_file({}, driver=SMALL, kernel=KERNEL, content=bytes_of("module", 1 << 20))
+        for name, size in sizes.items():
+            library = user / "lib64" / Path(name).parent / f"lib{Path(name).name}.so.{SMALL}"
+            library.parent.mkdir(exist_ok=True)
+            _write_half_random(library, name, size)
+            if links:
+                (library.parent / f"lib{name}.so.1").symlink_to(library.name)
+        module = cli_case.module_file({}, driver=SMALL, kernel=KERNEL, content=bytes_of("module", module_bytes))
         (modules / "nvidia.ko").write_bytes(module)
         return DriverTree(SMALL, user, modules)
+
+
+def _write_half_random(path: Path, seed: str, size: int) -> None:
+    """The same for the same seed. In stretches, so that no part of a large file is easier than another."""
+    source = random.Random(seed)
+    with path.open("wb") as file:
+        while (left := size - file.tell()) > 0:
+            part = min(left, STRETCH)
+            file.write(source.randbytes(part - part // 2) + bytes(part // 2))
 
 
 @dataclass(frozen=True)
@@ -86,14 +105,15 @@ def make(tree: DriverTree, work: Path) -> Inputs:
         for made in (zstd, gzip, work / "trees"):
             shutil.rmtree(made, ignore_errors=True)
         for kernel, os_key in ((KERNEL, OS_VERSION), (NEXT_KERNEL, NEXT_OS)):
-            _pack(tree, kernel, os_key, zstd, work / "trees")
+            pack(tree, kernel, os_key, zstd, work / "trees")
         _to_gzip(zstd, gzip, f"{OS_VERSION}-{tree.driver}")
         (work / "made").write_text("")
     unpacked = sum(file.lstat().st_size for part in (tree.user_space, tree.modules) for file in part.rglob("*") if file.is_file() and not file.is_symlink())
     return Inputs(tree.driver, zstd, gzip, unpacked)
 
 
-def _pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) -> None:
+def pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) -> str:
+    """Makes an artifact of the driver for a kernel. @return its tag"""
     modules, program = work / kernel / "lib/modules" / kernel, work / "program/bin"
     for folder in (modules, program):
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +129,14 @@ def _pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) 
     (work / "describe.json").write_text(json.dumps(document))
     say([programs() / "overdrive-artifact", "-q", "pack", "--describe", work / "describe.json", "--program", work / "program", "--user-space",
          tree.user_space, "--modules", work / kernel, "--output", layout, "--layer-cache", work / "layers"])
+    return f"{os_key}-{tree.driver}"
+
+
+def push(registry: Registry, layout: Path, tag: str, repository: str, *, key: Path | None = None) -> str:
+    """@param key  private, to sign it with. @return the repository, as nodes name it"""
+    source = f"docker://{registry.on_host}/{repository}"
+    say([programs() / "overdrive-artifact", "-q", "push", *(["--sign-key", key] if key else []), f"oci:{layout}:{tag}", f"{source}:{tag}"])
+    return source
 
 
 def _for_kernel(module: bytes, vermagic: str) -> bytes:

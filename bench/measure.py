@@ -82,13 +82,20 @@ def _peak_of(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
-def measure(words: list[str], place: Path, log: Path, daemon: Daemon | None = None) -> Cost:
-    """Runs `words`. @param place what is written lies on this file system, which is synced afterwards, timed as well"""
+def measure(words: list[str], place: Path, log: Path, daemon: Daemon | None = None, *, accepted: int = 0, inside: Path | None = None) -> Cost:
+    """
+    Runs `words`.
+
+    place     what is written lies on this file system, which is synced afterwards, timed as well
+    accepted  the exit code of success
+    inside    a root to change to, which has the programs and `log` at the same paths
+    """
     before = daemon.cpu() if daemon else 0.0
     begun = time.monotonic()
+    into = ["chroot", inside] if inside else []
     with log.open("wb") as said:
-        done = subprocess.run([programs() / "bench_stages", "cost", f"{log}.cost", *words], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
-    if done.returncode:
+        done = subprocess.run([*into, programs() / "bench_stages", "cost", f"{log}.cost", *words], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+    if done.returncode != accepted:
         raise CommandFailed(f"{' '.join(words)} ended with {done.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
     sync(place)
     durable = time.monotonic() - begun

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""bench/run --quick measures what it says, and its table, JSON and plot agree. Run: python3 bench/smoke_test.py"""
+"""bench/run and bench/growth, --quick, measure what they say, and their tables, JSON and plots agree. Run: python3 bench/smoke_test.py"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as xml
+from collections.abc import Callable
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -16,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import floor  # noqa: E402
+from curve import FLAT, LINEAR, Curve, Expected, gentle, table  # noqa: E402
 from floor import Stage  # noqa: E402
 from inputs import DriverTree  # noqa: E402
 from measure import CommandFailed, Cost, disk_bytes, measure  # noqa: E402
@@ -72,6 +75,57 @@ class ResultTest(unittest.TestCase):
             found.add("tool (zstd)", True, Cost(2 * wall, 3 * wall, 1.0, 1024), 6_000_000)
         self.assertIn("| overdrive install (zstd), n=3 | 2.00 | 1.00-9.00 | 2.00 | 1.00 | 2.00 | 1.00 | 1 | 5.00 | 0 |", found.to_table())
         self.assertIn("| tool (zstd), n=3 | 4.00 | 2.00-18.00 | 6.00 | 0.50 |", found.to_table())
+
+
+class CurveTest(unittest.TestCase):
+    def curve(self, expected: Expected, cost: Callable[[float], float]) -> Curve:
+        made = Curve("cost", "work", "s", expected)
+        for work in (1, 10, 100, 1000):
+            for noise in (0.99, 1.0, 1.5):
+                made.add(work, noise * cost(work))
+        return made
+
+    def test_a_slope_is_that_of_the_medians(self) -> None:
+        self.assertAlmostEqual(self.curve(LINEAR, lambda work: 3 * work).slope(), 1.0)
+        self.assertAlmostEqual(self.curve(LINEAR, lambda work: work ** 2).slope(), 2.0)
+        self.assertAlmostEqual(self.curve(FLAT, lambda work: 7).slope(), 0.0)
+
+    def test_what_is_steeper_than_expected_is_told(self) -> None:
+        self.assertIn("| as expected |", table([self.curve(FLAT, lambda work: 7)]))
+        self.assertIn("| STEEPER |", table([self.curve(FLAT, lambda work: 7 + work)]))
+        self.assertIn("| STEEPER |", table([self.curve(LINEAR, lambda work: work ** 1.3)]))
+
+    def test_a_fixed_cost_does_not_hide_a_square(self) -> None:
+        self.assertFalse(self.curve(LINEAR, lambda work: 1000 + work ** 2).is_well())
+        self.assertTrue(self.curve(LINEAR, lambda work: 1000 + work).is_well())
+
+    def test_a_gentle_line_is_judged_by_what_a_unit_adds(self) -> None:
+        self.assertAlmostEqual(self.curve(gentle(0.01), lambda work: 50 + work).slope(), 1 / 51)
+        self.assertTrue(self.curve(gentle(0.02), lambda work: 50 + work).is_well())
+        self.assertFalse(self.curve(gentle(0.01), lambda work: 50 + work).is_well())
+
+
+class QuickGrowthTest(unittest.TestCase):
+    def test_what_has_to_stay_flat_does(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("needs root: activate changes a machine, which is mounted")
+        with tempfile.TemporaryDirectory(prefix="overdrive-bench-") as output:
+            done = subprocess.run([str(HERE / "growth"), "--quick", "--output", output, "--work", output], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            found = json.loads((Path(output) / "growth.json").read_text())["curves"]
+            picture = xml.fromstring((Path(output) / "growth.svg").read_text())
+            self.assertEqual(sorted(os.listdir(output)), ["growth.json", "growth.md", "growth.svg"], "all that was made for it is gone")
+        curves = {f"{one['key']} / {one['work']}": one for one in found}
+        self.assertEqual({one["work"] for one in found}, {"MB of driver", "files", "generations", "tags", "pairs in the index", "nodes at once"})
+        for key, one in curves.items():
+            costs = [point["median"] for point in one["points"]]
+            self.assertEqual(len(costs), 2, key)
+            self.assertGreater(min(costs), 0, key)
+            if "requests" in key:
+                self.assertEqual(costs[0], costs[1], key)
+        memory = [point["median"] for point in curves["install, memory / MB of driver"]["points"]]
+        self.assertLess(memory[1], 1.25 * memory[0])
+        self.assertEqual(len([one for one in picture.iter() if one.tag.endswith("polyline")]), len(found))
 
 
 class QuickRunTest(unittest.TestCase):
