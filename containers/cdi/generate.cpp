@@ -56,14 +56,14 @@ bool lacks_uuid(const GpuInventory& inventory) {
                        [](const GpuDevice& gpu) { return gpu.uuid.empty(); });
 }
 
-GpuInventory ask_nvml(const DriverTree& driver, const DriverLibraries& libraries) {
+GpuInventory by_nvml(const NvmlAsker& ask_nvml, const DriverTree& driver, const DriverLibraries& libraries) {
     auto library = find_library(driver, libraries.directories, "libnvidia-ml.so.1");
     if (!library) library = find_library(driver, libraries.directories, "libnvidia-ml.so." + libraries.version);
     if (!library) {
         throw Error{Errc::incomplete_artifact, fmt::format("libnvidia-ml.so.1 is not below '{}'", driver.place())}
             .with_remedy("without it, --no-nvml gives whole GPUs");
     }
-    GpuInventory inventory = read_nvml_gpus(driver.own_path(*library));
+    GpuInventory inventory = ask_nvml(driver.own_path(*library));
     if (inventory.driver_version != libraries.version) {
         throw Error{Errc::incomplete_artifact,
                     fmt::format("the loaded driver is {}, the libraries below '{}' are {}", *inventory.driver_version,
@@ -80,11 +80,13 @@ bool asks_nvml(const GpuInventory& by_proc, CdiNvml when) {
 
 /// The GPUs by /proc, or by NVML where /proc does not tell enough: UUIDs of MIG instances, and of GPUs not used yet.
 GpuInventory find_gpus(const CdiRoots& roots, const DriverLibraries& libraries, const CdiGenerateOptions& options,
-                       GpuInventory by_proc, Remarks& remarks) {
-    if (options.mode == "nvml") return ask_nvml(roots.driver, libraries);
+                       const NvmlAsker& ask_nvml, GpuInventory by_proc, Remarks& remarks) {
+    if (options.mode == "nvml") {
+        return attempting("--mode nvml", [&] { return by_nvml(ask_nvml, roots.driver, libraries); });
+    }
     if (!asks_nvml(by_proc, options.nvml)) return by_proc;
     try {
-        return ask_nvml(roots.driver, libraries);
+        return by_nvml(ask_nvml, roots.driver, libraries);
     } catch (const Error& error) {
         if (by_proc.gpus.empty()) return by_proc;
         remarks.push_back(fmt::format(
@@ -151,7 +153,7 @@ std::vector<CdiDevice> gpu_devices(const CdiRoots& roots, const GpuInventory& in
 }
 
 void add_gpus(CdiSpec& spec, const CdiRoots& roots, const CdiGenerateOptions& options, const CdiHookMaker& hooks,
-              Remarks& remarks) {
+              const NvmlAsker& ask_nvml, Remarks& remarks) {
     GpuInventory by_proc = read_proc_gpus(roots.proc);
     const DriverLibraries libraries = find_driver_libraries(roots.driver, by_proc.driver_version);
     require_libraries(libraries, roots.driver, options.allow_missing);
@@ -159,7 +161,7 @@ void add_gpus(CdiSpec& spec, const CdiRoots& roots, const CdiGenerateOptions& op
         spec.devices.push_back({"none", {}, {}});
         spec.devices.back().edits.env.emplace_back("NVCT_EMPTY_DEVICE=");
     } else {
-        const GpuInventory inventory = find_gpus(roots, libraries, options, std::move(by_proc), remarks);
+        const GpuInventory inventory = find_gpus(roots, libraries, options, ask_nvml, std::move(by_proc), remarks);
         require_gpus(inventory, options);
         require_devices(options.device_ids, inventory);
         spec.devices = gpu_devices(roots, inventory, options, hooks);
@@ -202,7 +204,8 @@ std::string default_dev_root(const DriverTree& driver) {
 
 }  // namespace
 
-CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options, Remarks& remarks) {
+CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options, const NvmlAsker& ask_nvml,
+                          Remarks& remarks) {
     require_known(options);
     const DriverTree host_tree{host, "/"};
     const DriverTree driver{host, options.driver_root};
@@ -225,7 +228,7 @@ CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options, R
     } else if (options.mode == "management") {
         add_management(spec, roots, options, hooks);
     } else {
-        add_gpus(spec, roots, options, hooks, remarks);
+        add_gpus(spec, roots, options, hooks, ask_nvml, remarks);
     }
     simplify(spec);
     if (!options.no_all_device && options.mode != "imex") add_merged_device(spec, "all");

@@ -7,12 +7,13 @@
 
 #include "cdi/gpu_edits.hpp"
 #include "cdi/hooks.hpp"
+#include "cdi/nvml_gpus.hpp"
 #include "cdi/spec.hpp"
 #include "support/root.hpp"
 
 namespace overdrive {
 
-/// When NVML is asked. It runs the driver's own code in this process.
+/// When NVML is asked, which runs the driver's own code in a process of its own.
 enum class CdiNvml {
     as_needed,  ///< where /proc does not tell enough: UUIDs of MIG instances and of GPUs that nobody has used yet
     for_mig,    ///< for UUIDs of MIG instances only
@@ -45,11 +46,12 @@ struct CdiGenerateOptions {
 
 /// The specification of the GPUs of this host and what else containers need of its driver, with the lowest version that
 /// its content needs. Names the real directory of the driver, never a link to it.
-/// @param remarks  takes what is worth knowing, a sentence each
+/// @param ask_nvml  how NVML is asked where it has to be
+/// @param remarks   takes what is worth knowing, a sentence each
 /// @throws Error usage: a mode, device or feature that is not known; unsupported: there is no GPU, or NVML is needed
-/// and
-///   does not answer; incomplete_artifact: the driver's libraries are missing or not the loaded driver's; device_nodes
-[[nodiscard]] CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options,
+///   and does not answer; incomplete_artifact: the driver's libraries are missing or not the loaded driver's;
+///   device_nodes
+[[nodiscard]] CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options, const NvmlAsker& ask_nvml,
                                         std::vector<std::string>& remarks);
 
 }  // namespace overdrive

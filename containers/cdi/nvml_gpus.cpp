@@ -1,165 +1,135 @@
 #include "cdi/nvml_gpus.hpp"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
-#include <sys/auxv.h>
 
-#include <array>
-#include <memory>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
-#include "cdi/nvml_api.hpp"
 #include "support/error.hpp"
-#include "support/release_with.hpp"
 
 namespace overdrive {
 
 namespace {
 
-using nvml::Status;
-using Library = std::unique_ptr<void, ReleaseWith<dlclose>>;
+using nlohmann::json;
 
-/// What the dynamic loader complained about last.
-std::string loader_says() {
-    const char* const text = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps one for each thread
-    return text == nullptr ? "no reason given" : text;
+/// As much as `overdrive-nvml` prints, and more than any host's.
+constexpr std::size_t kMostAnswer = 300U << 10U;
+constexpr std::size_t kMostText = 96;
+constexpr std::size_t kMostReason = 1024;
+constexpr std::uint64_t kMostNumber = 1U << 20U;
+/// NVML initialises every GPU that nobody uses: seconds each without nvidia-persistenced.
+constexpr std::chrono::milliseconds kPatience{60'000};
+
+[[noreturn]] void refuse(const std::string& what) {
+    throw Error{Errc::unsupported, fmt::format("NVML: overdrive-nvml gave an answer that is none: {}", what)};
 }
 
-Library open_library(const std::string& path) {
-    // No interpreter, no loader: dlopen of a static program needs the very C library that it was linked with.
-    if (getauxval(AT_BASE) == 0)
-        throw Error{Errc::unsupported, "NVML cannot be loaded into the self-contained program"}.with_remedy(
-            "without it, --no-nvml goes by /proc and /sys");
-    Library library{dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL)};
-    if (!library) throw Error{Errc::unsupported, fmt::format("load NVML: {}", loader_says())};
-    return library;
+const json& member(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end()) refuse(fmt::format("'{}' is missing", name));
+    return *found;
 }
 
-/// The library with the functions that are used, initialised as long as it lives.
-class Nvml {
-public:
-    explicit Nvml(const std::string& path) : library_{open_library(path)} {
-        bind("nvmlErrorString", error_text_);
-        bind("nvmlShutdown", shutdown_);
-        bind("nvmlSystemGetDriverVersion", driver_version_);
-        bind("nvmlDeviceGetCount_v2", count_);
-        bind("nvmlDeviceGetHandleByIndex_v2", handle_);
-        bind("nvmlDeviceGetUUID", uuid_);
-        bind("nvmlDeviceGetName", name_);
-        bind("nvmlDeviceGetMinorNumber", minor_);
-        bind("nvmlDeviceGetPciInfo_v3", pci_info_);
-        bind("nvmlDeviceGetMigMode", mig_mode_);
-        bind("nvmlDeviceGetMaxMigDeviceCount", most_instances_);
-        bind("nvmlDeviceGetMigDeviceHandleByIndex", instance_);
-        bind("nvmlDeviceGetGpuInstanceId", gpu_instance_);
-        bind("nvmlDeviceGetComputeInstanceId", compute_instance_);
-        nvml::Init init = nullptr;
-        bind("nvmlInit_v2", init);
-        require(init(), "nvmlInit_v2");
-    }
-    Nvml(const Nvml&) = delete;
-    Nvml& operator=(const Nvml&) = delete;
-    ~Nvml() { static_cast<void>(shutdown_()); }
+const json& objects_in(const json& object, const char* name) {
+    const json& list = member(object, name);
+    const bool good =
+        list.is_array() && std::all_of(list.begin(), list.end(), [](const json& each) { return each.is_object(); });
+    if (!good) refuse(fmt::format("'{}' is no list of objects", name));
+    return list;
+}
 
-    [[nodiscard]] std::string driver_version() const {
-        std::array<char, nvml::kMostVersion> text{};
-        require(driver_version_(text.data(), static_cast<unsigned>(text.size() - 1)), "nvmlSystemGetDriverVersion");
-        return text.data();
-    }
-    [[nodiscard]] unsigned count() const {
-        unsigned value = 0;
-        require(count_(&value), "nvmlDeviceGetCount_v2");
-        return value;
-    }
-    [[nodiscard]] GpuDevice gpu(unsigned index) const {
-        nvml::Device device = nullptr;
-        require(handle_(index, &device), "nvmlDeviceGetHandleByIndex_v2");
-        GpuDevice gpu;
-        gpu.index = index;
-        gpu.uuid = text(uuid_, device, "nvmlDeviceGetUUID");
-        gpu.model = text(name_, device, "nvmlDeviceGetName");
-        gpu.minor_number = number(minor_, device, "nvmlDeviceGetMinorNumber");
-        nvml::PciInfo info{};
-        require(pci_info_(device, &info), "nvmlDeviceGetPciInfo_v3");
-        info.bus_id.back() = '\0';
-        gpu.address = sysfs_address(info.bus_id.data());
-        read_instances(device, gpu);
-        return gpu;
-    }
+std::string text_of(const json& object, const char* name, std::size_t most = kMostText) {
+    const json& value = member(object, name);
+    if (!value.is_string()) refuse(fmt::format("'{}' is no text", name));
+    const auto& text = value.get_ref<const std::string&>();
+    const auto is_plain = [](char byte) { return byte >= ' ' && byte <= '~'; };
+    if (text.size() > most || !std::all_of(text.begin(), text.end(), is_plain))
+        refuse(fmt::format("'{}' has characters that it cannot have", name));
+    return text;
+}
 
-private:
-    template <typename Function>
-    void bind(const char* name, Function& function) const {
-        void* const symbol = dlsym(library_.get(), name);
-        if (symbol == nullptr) throw Error{Errc::unsupported, fmt::format("NVML lacks {}: {}", name, loader_says())};
-        function = reinterpret_cast<Function>(symbol);  // NOLINT: what dlsym is for
-    }
-    void require(Status status, const char* function) const {
-        if (status == nvml::kDone) return;
-        const char* const why = error_text_(status);
-        throw Error{Errc::unsupported,
-                    fmt::format("NVML: {}: {} ({})", function, why == nullptr ? "no reason given" : why, status)};
-    }
-    [[nodiscard]] std::string text(nvml::GetText get, nvml::Device device, const char* function) const {
-        std::array<char, nvml::kMostName> buffer{};
-        require(get(device, buffer.data(), static_cast<unsigned>(buffer.size() - 1)), function);
-        return buffer.data();
-    }
-    [[nodiscard]] unsigned number(nvml::GetNumber get, nvml::Device device, const char* function) const {
-        unsigned value = 0;
-        require(get(device, &value), function);
-        return value;
-    }
-    void read_instances(nvml::Device device, GpuDevice& gpu) const {
-        unsigned now = 0;
-        unsigned at_reset = 0;
-        const Status mode = mig_mode_(device, &now, &at_reset);
-        if (mode == nvml::kNotSupported || (mode == nvml::kDone && now == 0)) return;
-        require(mode, "nvmlDeviceGetMigMode");
-        gpu.mig = true;
-        const unsigned most = number(most_instances_, device, "nvmlDeviceGetMaxMigDeviceCount");
-        for (unsigned index = 0; index < most; ++index) {
-            nvml::Device instance = nullptr;
-            const Status found = instance_(device, index, &instance);
-            if (found == nvml::kNotFound) continue;
-            require(found, "nvmlDeviceGetMigDeviceHandleByIndex");
-            gpu.instances.push_back(read_instance(instance, index));
-        }
-    }
-    [[nodiscard]] MigInstance read_instance(nvml::Device device, unsigned index) const {
-        MigInstance instance;
-        instance.index = index;
-        instance.gpu_instance = number(gpu_instance_, device, "nvmlDeviceGetGpuInstanceId");
-        instance.compute_instance = number(compute_instance_, device, "nvmlDeviceGetComputeInstanceId");
-        instance.uuid = text(uuid_, device, "nvmlDeviceGetUUID");
-        // The name ends with the profile and its attributes: "... MIG 1g.24gb+gfx".
-        instance.graphics = text(name_, device, "nvmlDeviceGetName").find("+gfx") != std::string::npos;
-        return instance;
-    }
+unsigned number_of(const json& object, const char* name) {
+    const json& value = member(object, name);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMostNumber)
+        refuse(fmt::format("'{}' is no number that it can be", name));
+    return value.get<unsigned>();
+}
 
-    Library library_;
-    nvml::ErrorText error_text_ = nullptr;
-    nvml::Shutdown shutdown_ = nullptr;
-    nvml::GetDriverVersion driver_version_ = nullptr;
-    nvml::GetCount count_ = nullptr;
-    nvml::GetHandleByIndex handle_ = nullptr;
-    nvml::GetText uuid_ = nullptr;
-    nvml::GetText name_ = nullptr;
-    nvml::GetNumber minor_ = nullptr;
-    nvml::GetPciInfo pci_info_ = nullptr;
-    nvml::GetMigMode mig_mode_ = nullptr;
-    nvml::GetNumber most_instances_ = nullptr;
-    nvml::GetMigHandleByIndex instance_ = nullptr;
-    nvml::GetNumber gpu_instance_ = nullptr;
-    nvml::GetNumber compute_instance_ = nullptr;
-};
+bool flag_of(const json& object, const char* name) {
+    const json& value = member(object, name);
+    if (!value.is_boolean()) refuse(fmt::format("'{}' is neither true nor false", name));
+    return value.get<bool>();
+}
+
+MigInstance instance_of(const json& object) {
+    MigInstance instance;
+    instance.index = number_of(object, "index");
+    instance.gpu_instance = number_of(object, "gpu_instance");
+    instance.compute_instance = number_of(object, "compute_instance");
+    instance.uuid = text_of(object, "uuid");
+    instance.graphics = flag_of(object, "graphics");
+    return instance;
+}
+
+GpuDevice gpu_of(const json& object) {
+    GpuDevice gpu;
+    gpu.index = number_of(object, "index");
+    gpu.minor_number = number_of(object, "minor");
+    gpu.uuid = text_of(object, "uuid");
+    gpu.address = sysfs_address(text_of(object, "address"));
+    gpu.model = text_of(object, "model");
+    gpu.mig = flag_of(object, "mig");
+    for (const json& instance : objects_in(object, "instances")) gpu.instances.push_back(instance_of(instance));
+    return gpu;
+}
+
+/// @throws Error unsupported: it cannot be started, which a program of the C library's is not everywhere
+ProcessResult run_helper(ProcessRunner& processes, const ProcessRequest& request) {
+    try {
+        return processes.run(request);
+    } catch (const Error& error) {
+        if (error.code() != Errc::io) throw;
+        std::error_code ignored;
+        const std::string& helper = request.arguments.front();
+        const bool there = std::filesystem::exists(helper, ignored);
+        throw Error{
+            Errc::unsupported,
+            there ? fmt::format("NVML cannot be asked on this host: '{}' needs glibc, as NVML does", helper)
+                  : fmt::format("NVML cannot be asked: '{}', which comes with the program, is not there", helper)};
+    }
+}
 
 }  // namespace
 
-GpuInventory read_nvml_gpus(const std::string& library) {
-    const Nvml nvml{library};
-    GpuInventory inventory{{}, nvml.driver_version(), "NVML"};
-    const unsigned count = nvml.count();
-    for (unsigned index = 0; index < count; ++index) inventory.gpus.push_back(nvml.gpu(index));
+NvmlAsker ask_nvml_by(ProcessRunner& processes, std::string helper) {
+    return [&processes, helper = std::move(helper)](const std::string& library) {
+        // An environment of its own: NVML starts nvidia-modprobe by PATH, and the loader would heed LD_* of the caller.
+        const ProcessRequest request{.arguments = {helper, library},
+                                     .environment = {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C"}},
+                                     .timeout = kPatience,
+                                     .errors_apart = true,
+                                     .most_output = kMostAnswer};
+        const ProcessResult done = run_helper(processes, request);
+        if (done.timed_out) {
+            throw Error{Errc::unsupported, fmt::format("NVML gave no answer in {} seconds", kPatience.count() / 1000)};
+        }
+        if (done.exit_code > 1) {
+            throw Error{Errc::unsupported,
+                        fmt::format("NVML cannot be asked: '{}' ended with status {}", helper, done.exit_code)};
+        }
+        return parse_nvml_answer(done.output);
+    };
+}
+
+GpuInventory parse_nvml_answer(std::string_view text) {
+    const json answer = json::parse(text, nullptr, false);
+    if (!answer.is_object()) refuse("it is no JSON object");
+    if (answer.contains("error")) throw Error{Errc::unsupported, text_of(answer, "error", kMostReason)};
+    if (number_of(answer, "schema") != 1) refuse("its schema is not 1");
+    GpuInventory inventory{{}, text_of(answer, "driver_version"), "NVML"};
+    for (const json& gpu : objects_in(answer, "gpus")) inventory.gpus.push_back(gpu_of(gpu));
     return inventory;
 }
 

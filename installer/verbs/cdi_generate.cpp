@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "cdi/engines.hpp"
 #include "cdi/fit_version.hpp"
@@ -19,6 +20,9 @@ namespace {
 /// The vendor's helper, where no one said which and ours is not installed; the last one when there is none at all, as
 /// the container toolkit does it.
 constexpr std::array kOtherHooks{"/usr/local/bin/nvidia-cdi-hook", "/usr/bin/nvidia-cdi-hook"};
+
+/// Where the program is once it is installed.
+constexpr const char* kProgramFolder = "/opt/overdrive/current/bin";
 
 std::string find_hook(const Root& root, std::vector<std::string>& remarks) {
     if (auto hook = find_cdi_hook(root)) return *hook;
@@ -65,6 +69,12 @@ std::optional<std::string> find_cdi_hook(const Root& root) {
     return std::nullopt;
 }
 
+std::string nvml_helper() {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    return (error ? std::filesystem::path{kProgramFolder} : self.parent_path()) / "overdrive-nvml";
+}
+
 std::string running_kernel_release() {
     utsname kernel{};
     return uname(&kernel) == 0 ? std::string{static_cast<const char*>(kernel.release)} : std::string{};
@@ -76,7 +86,8 @@ ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services,
     if (!request.hook_chosen) what.hooks.path = find_hook(services.root, remarks);
     what.kernel_release = running_kernel_release();
     const auto newest = most_wanted(request);
-    FittedSpec fitted{generate_cdi_spec(services.root, what, remarks), {}};
+    FittedSpec fitted{generate_cdi_spec(services.root, what, ask_nvml_by(services.processes, nvml_helper()), remarks),
+                      {}};
     if (newest) fitted = fit_cdi_version(std::move(fitted.spec), *newest);
     const CdiSpec& spec = fitted.spec;
     if (const auto faults = faults_of(spec); !faults.empty())

@@ -28,6 +28,9 @@ ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services,
 /// The program that hooks are to name: ours, else the vendor's; nullopt when this host has neither.
 [[nodiscard]] std::optional<std::string> find_cdi_hook(const Root& root);
 
+/// The program that asks NVML, as this process sees it: beside its own.
+[[nodiscard]] std::string nvml_helper();
+
 /// `uname -r`; empty when it cannot be told.
 [[nodiscard]] std::string running_kernel_release();
 

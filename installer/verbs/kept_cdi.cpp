@@ -45,7 +45,8 @@ CdiSpec make_spec(const Services& services, const Store& store, const Config& co
                                               config.containers.cdi_version)};
     }
     std::vector<std::string> found;
-    FittedSpec fitted = fit_cdi_version(generate_cdi_spec(services.root, options, found),
+    const NvmlAsker ask_nvml = ask_nvml_by(services.processes, nvml_helper());
+    FittedSpec fitted = fit_cdi_version(generate_cdi_spec(services.root, options, ask_nvml, found),
                                         *parse_cdi_version(config.containers.cdi_version));
     if (const auto faults = faults_of(fitted.spec); !faults.empty())
         throw Error{Errc::bad_manifest, fmt::format("it would not be valid: {}", faults.front())};

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <string>
 
 #include "cdi/elf_soname.hpp"
 #include "cdi/fit_version.hpp"
 #include "cdi/library_cache.hpp"
+#include "cdi/nvml_gpus.hpp"
 #include "cdi/proc_gpus.hpp"
 #include "cdi/read_spec.hpp"
 #include "cdi/transform.hpp"
@@ -40,6 +42,23 @@ void fuzz_cdi_spec(std::string_view bytes) {
         check_accepted(read(bytes));
     } catch (const Error& error) {
         require_promise(error.code() == Errc::bad_manifest && *error.what() != '\0', "a refusal says why");
+    }
+}
+
+void fuzz_nvml_answer(std::string_view bytes) {
+    try {
+        const GpuInventory inventory = parse_nvml_answer(bytes);
+        const auto is_plain = [](const std::string& text) {
+            return text.size() <= 96 && std::all_of(text.begin(), text.end(), [](char byte) { return byte >= ' '; });
+        };
+        require_promise(inventory.driver_version && is_plain(*inventory.driver_version), "a version is a plain text");
+        for (const GpuDevice& gpu : inventory.gpus) {
+            require_promise(is_plain(gpu.uuid) && is_plain(gpu.address), "a GPU's names are plain texts");
+            for (const MigInstance& instance : gpu.instances)
+                require_promise(is_plain(instance.uuid), "an instance's name is a plain text");
+        }
+    } catch (const Error& error) {
+        require_promise(error.code() == Errc::unsupported, "a refusal is that NVML cannot be asked");
     }
 }
 

@@ -279,6 +279,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"challenge", fuzz_challenge},
         {"http-fields", fuzz_http_fields},
         {"cdi-spec", fuzz_cdi_spec},
+        {"nvml-answer", fuzz_nvml_answer},
         {"driver-library", fuzz_driver_library},
         {"tar-layer", fuzz_tar_layer},
         {"tar-walk", fuzz_tar_walk},

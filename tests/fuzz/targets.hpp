@@ -48,6 +48,8 @@ void fuzz_linker_config(std::string_view bytes);
 void fuzz_cuda_library(std::string_view bytes);
 /// The target that reads its bytes as a CDI specification, and what is accepted again from what is written.
 void fuzz_cdi_spec(std::string_view bytes);
+/// The target that reads its bytes as what overdrive-nvml printed.
+void fuzz_nvml_answer(std::string_view bytes);
 /// The target that reads its bytes as a shared object, as a linker cache and as numbers of MIG capabilities.
 void fuzz_driver_library(std::string_view bytes);
 

@@ -16,6 +16,7 @@
 namespace overdrive {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -141,8 +142,30 @@ TEST_F(CdiGenerateTest, NvmlIsAskedWhereProcDoesNotTellEnough) {
     EXPECT_THAT(names(), ElementsAre("0", "1:0", "1:2", "GPU-11111111-0000-0000-0000-000000000001",
                                      "MIG-aaaaaaaa-0000-0000-0000-00000000000a",
                                      "MIG-bbbbbbbb-0000-0000-0000-00000000000b", "all"));
+    EXPECT_THAT(host->remarks, IsEmpty());
     options.nvml = CdiNvml::never;
     EXPECT_THAT(names(), ElementsAre("0", "1:0", "1:1", "all"));
+}
+
+TEST_F(CdiGenerateTest, WhereNvmlCannotBeAskedInstancesAreThoseOfProcAndThatIsSaid) {
+    host->nvml(kGeneration + "/lib64", true);
+    add_gpu();
+    host->gpu(1, "0000:0a:00.0", "GPU-22222222-0000-0000-0000-000000000002");
+    host->instance(1, 7, 0, 66, 67);
+    BoostProcessRunner processes;
+    host->ask_nvml = ask_nvml_by(processes, "/nonexistent/overdrive-nvml");
+    EXPECT_THAT(names(), ElementsAre("0", "1:0", "GPU-11111111-0000-0000-0000-000000000001", "all"));
+    EXPECT_THAT(host->remarks,
+                ElementsAre(AllOf(HasSubstr("'/nonexistent/overdrive-nvml', which comes with the program"),
+                                  HasSubstr("of /proc/driver/nvidia alone, UUIDs of MIG instances"))));
+    // A program whose loader this host lacks, as on a host with another C library.
+    host->file("/lost", "#!/nonexistent/loader\n");
+    std::filesystem::permissions(host->path() + "/lost", std::filesystem::perms::owner_all);
+    host->ask_nvml = ask_nvml_by(processes, host->path() + "/lost");
+    EXPECT_THAT(names(), Contains("1:0"));
+    EXPECT_THAT(host->remarks, ElementsAre(HasSubstr("/lost' needs glibc, as NVML does")));
+    options.mode = "nvml";
+    EXPECT_THAT(refusal(Errc::unsupported), AllOf(HasSubstr("--mode nvml: "), HasSubstr("needs glibc")));
 }
 
 TEST_F(CdiGenerateTest, AnInstanceHasItsGpusNodeAndItsOwnTwo) {
@@ -165,7 +188,7 @@ TEST_F(CdiGenerateTest, BothWaysToFindWholeGpusAgree) {
     add_gpu();
     host->gpu(1, "0000:0a:00.0", "GPU-22222222-0000-0000-0000-000000000002");
     const GpuInventory by_proc = read_proc_gpus(DriverTree{host->root(), "/proc"});
-    GpuInventory by_nvml = read_nvml_gpus(host->path() + kGeneration + "/lib64/libnvidia-ml.so.1");
+    GpuInventory by_nvml = host->ask_nvml(host->path() + kGeneration + "/lib64/libnvidia-ml.so.1");
     by_nvml.gpus.at(1).mig = false;  // what of it only NVML can know
     by_nvml.gpus[1].instances.clear();
     EXPECT_EQ(by_proc.gpus, by_nvml.gpus);

@@ -23,7 +23,7 @@ void require(bool done, const std::string& what) {
 
 }  // namespace
 
-HostTreeMaker::HostTreeMaker() {
+HostTreeMaker::HostTreeMaker() : ask_nvml{ask_nvml_by(processes_, NVML_HELPER)} {
     file("/proc/driver/nvidia/version",
          "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  " + kDriverVersion + "  Release Build\n");
     fs::create_directories(path() + "/sys");
@@ -106,7 +106,7 @@ CdiGenerateOptions HostTreeMaker::options(const std::string& driver_root) {
 
 CdiSpec HostTreeMaker::generate(const CdiGenerateOptions& options) {
     remarks.clear();
-    return generate_cdi_spec(root(), options, remarks);
+    return generate_cdi_spec(root(), options, ask_nvml, remarks);
 }
 
 void make_generation(const HostTreeMaker& host) {

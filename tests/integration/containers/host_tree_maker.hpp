@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cdi/generate.hpp"
+#include "process/boost_process_runner.hpp"
 #include "support/temporary_root.hpp"
 
 namespace overdrive {
@@ -41,8 +42,10 @@ public:
     [[nodiscard]] const std::string& path() const { return tree_.path(); }
 
     std::vector<std::string> remarks;
+    NvmlAsker ask_nvml;  ///< by the real helper
 
 private:
+    BoostProcessRunner processes_;
     TemporaryRoot tree_;
     std::string mig_minors_ = "config 1\nmonitor 2\n";
 };

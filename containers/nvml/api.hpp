@@ -3,12 +3,10 @@
 #include <array>
 #include <cstddef>
 
-namespace overdrive {
-
 /// The part of NVML's binary interface that is used here, in words of our own: the library comes with the driver and is
 /// opened at run time. Every function returns 0 when it did what it says; `_v2` and `_v3` are part of a name for good.
 /// @see the NVML API Reference Guide of NVIDIA
-namespace nvml {
+namespace overdrive::nvml {
 
 using Status = int;
 inline constexpr Status kDone = 0;
@@ -18,9 +16,8 @@ inline constexpr Status kNotFound = 6;
 /// A GPU or a MIG instance; of use to the library alone.
 using Device = void*;
 
-inline constexpr std::size_t kMostName = 96;
-inline constexpr std::size_t kMostUuid = 96;
-inline constexpr std::size_t kMostVersion = 80;
+/// Room for a name, a UUID or a version: 96, 96 and 80 bytes.
+inline constexpr std::size_t kMostText = 96;
 
 struct PciInfo {
     std::array<char, 16> short_bus_id;
@@ -33,7 +30,6 @@ struct PciInfo {
 };
 
 using Init = Status (*)();
-using Shutdown = Status (*)();
 using GetDriverVersion = Status (*)(char* text, unsigned length);
 using GetCount = Status (*)(unsigned* count);
 using GetHandleByIndex = Status (*)(unsigned index, Device* device);
@@ -44,6 +40,4 @@ using GetMigMode = Status (*)(Device device, unsigned* now, unsigned* at_reset);
 using GetMigHandleByIndex = Status (*)(Device device, unsigned index, Device* instance);
 using ErrorText = const char* (*)(Status status);
 
-}  // namespace nvml
-
-}  // namespace overdrive
+}  // namespace overdrive::nvml
