@@ -45,6 +45,9 @@ std::unique_ptr<Step> CdiKeeper::write_step(bool device) {
 }
 
 std::optional<std::string> CdiKeeper::make(bool may_fail) {
+    // What an earlier policy put aside has its say again before it is asked who else has one.
+    if (config_.containers.other_generators != OtherGenerators::mask && local_.record)
+        static_cast<void>(restore_cdi_put_aside(services_.root, config_, *local_.record));
     WantedCdi wanted = wanted_cdi(services_, store_, config_, pair_);
     if (!wanted.why_not.empty()) {
         const std::string told = fmt::format("containers get no GPU by CDI: {}", wanted.why_not);

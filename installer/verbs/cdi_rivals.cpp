@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "cdi/folders.hpp"
 #include "verbs/foreign_units.hpp"
@@ -95,6 +96,25 @@ std::vector<ForeignUnit> find_rival_units(const Root& root) {
         }
     }
     return rivals;
+}
+
+bool release_rival_units(const Root& root, Record& record) {
+    const auto is_rival = [](const ForeignUnit& foreign) {
+        const auto& names = rival_unit_names();
+        return std::find(names.begin(), names.end(), foreign.path.substr(foreign.path.rfind('/') + 1)) != names.end();
+    };
+    Record released;
+    std::copy_if(record.foreign.begin(), record.foreign.end(), std::back_inserter(released.foreign), is_rival);
+    for (const ForeignUnit& foreign : released.foreign) {
+        const std::string mask = mask_path(foreign.path);
+        const auto is_ours = [&](const OwnedPath& owned) { return owned.path == mask && owned.kind == "link"; };
+        if (std::erase_if(record.owned, is_ours) == 0) continue;
+        const auto status = root.link_status(mask);
+        if (status && S_ISLNK(status->st_mode) && root.read_link(mask) == kMaskTarget) root.remove(mask);
+    }
+    static_cast<void>(restore_foreign_units(root, released));  // one that came back by itself has its say already
+    std::erase_if(record.foreign, is_rival);
+    return !released.foreign.empty();
 }
 
 }  // namespace overdrive

@@ -7,6 +7,7 @@
 
 #include "model/containers_config.hpp"
 #include "model/foreign_units.hpp"
+#include "store/record.hpp"
 #include "support/root.hpp"
 
 namespace overdrive {
@@ -40,5 +41,9 @@ struct CdiRival {
 [[nodiscard]] std::vector<ForeignUnit> find_rival_units(const Root& root);
 /// The names of those units.
 [[nodiscard]] const std::vector<std::string>& rival_unit_names();
+
+/// Gives the units of `rival_unit_names` back what an earlier policy took from them: removes our masks, renames what
+/// was put aside, and forgets both in `record`. Nothing of it happens twice. @return whether there was something
+bool release_rival_units(const Root& root, Record& record);
 
 }  // namespace overdrive

@@ -1,6 +1,7 @@
 #include "verbs/install_units.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -90,6 +91,11 @@ std::vector<HostFile> files_to_write(const Services& services, const Store& stor
     return files;
 }
 
+/// Whether the vendor's generator of CDI specifications is to be silent.
+bool masks_rivals(const Config& config) {
+    return config.containers.cdi != CdiPolicy::off && config.containers.other_generators == OtherGenerators::mask;
+}
+
 /// @throws Error service_manager naming what was edited, or, under the policy `refuse`, what is foreign
 Places look_at_all(const Services& services, const Store& store, const Config& config, const Record& record) {
     const std::vector<HostFile> files = files_to_write(services, store, config);
@@ -120,9 +126,7 @@ Places look_at_all(const Services& services, const Store& store, const Config& c
     };
     std::erase_if(places.foreign, is_known);
     if (config.foreign_units == ForeignUnits::refuse) refuse_foreign_units(places.foreign);
-    const bool masks =
-        config.containers.cdi != CdiPolicy::off && config.containers.other_generators == OtherGenerators::mask;
-    if (!masks) return places;
+    if (!masks_rivals(config)) return places;
     for (const ForeignUnit& rival : find_rival_units(services.root)) {
         if (!is_known(rival)) places.foreign.push_back(rival);
     }
@@ -200,8 +204,16 @@ bool install_units(Services& services, Store& store, const Config& config, Repor
     Record before = store.load_usable_record().value_or(Record{});
     Record record = before;
     const Places places = look_at_all(services, store, config, record);
-    const bool changed = !places.foreign.empty() || std::any_of(places.files.begin(), places.files.end(),
-                                                                [](const Place& place) { return !place.written; });
+    const bool released = !masks_rivals(config) && release_rival_units(services.root, record);
+    if (released) {
+        report.note(
+            fmt::format("{} may write CDI specifications again, as [containers] other-generators says; reboot or "
+                        "start them",
+                        fmt::join(rival_unit_names(), " and ")));
+    }
+    const bool changed =
+        released || !places.foreign.empty() ||
+        std::any_of(places.files.begin(), places.files.end(), [](const Place& place) { return !place.written; });
     note_foreign(services.root, record, places.foreign, report);
     for (const Place& place : places.files) note_new(services.root, record, {place.file.path, "file", place.sha256});
     if (changed && !has_user(services.root, kDaemonUser) && find_owned(record, kDaemonUser) == nullptr)

@@ -251,6 +251,27 @@ class KeptCdiTest(HostCase):
             self.assertFalse(os.path.lexists(self.node / "etc/systemd/system" / unit.name))
             self.assertTrue(unit.exists())
 
+    def test_a_policy_that_is_changed_gives_back_what_the_one_before_took(self) -> None:
+        units, rival = self.refresh_units(), self.rival("/run/cdi")
+        self.run_well("install", FIRST)
+        self.assertFalse(rival.exists())
+        self.configure('other-generators = "warn"')
+        ended = self.run_well("install", FIRST)
+        self.assertIn(f"{REFRESH}.service and {REFRESH}.path may write CDI specifications again", ended.stderr)
+        for unit in units:
+            self.assertFalse(os.path.lexists(self.node / "etc/systemd/system" / unit.name))
+        self.run_well("activate")
+        self.assertEqual(rival.read_text(), RIVAL.format(name="all"))
+        self.assertTrue(self.spec.exists())
+        self.assertNotIn("again", self.run_well("install", FIRST).stderr, "once")
+        self.configure('other-generators = "mask"')
+        self.run_well("install", FIRST)
+        self.assertFalse(rival.exists())
+        self.assertTrue(all(os.path.islink(self.node / "etc/systemd/system" / unit.name) for unit in units))
+        self.run_well("uninstall")
+        self.assertTrue(rival.exists())
+        self.assertFalse(any(os.path.lexists(self.node / "etc/systemd/system" / unit.name) for unit in units))
+
     def test_by_policy_the_vendors_units_do_the_work(self) -> None:
         self.configure('other-generators = "defer"')
         self.refresh_units()
