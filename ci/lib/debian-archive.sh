@@ -11,6 +11,7 @@
 #   archive_source_packages SRC VER   names of the packages of that version that were built from a source package
 #   archive_fetch DIR PKG[=VER]...    the .deb files in DIR (hard links into the pool)
 #   archive_unpack DIR PKG[=VER]...   the same packages unpacked over each other in DIR
+#   archive_extract DIR SUITE PKG,...   packages of any suite with all they depend on, unpacked as a root in DIR
 #   archive_kernels FLAVOUR [SERIES]  kernel releases with image and headers listed, newest last
 #   archive_kernel_image RELEASE      name of the package that holds that kernel's image
 #   archive_fetch_kernel DIR RELEASE  image package of a kernel release
@@ -171,6 +172,18 @@ archive_unpack() {
     done
     [ -z "${OVERDRIVE_LEDGER:-}" ] || ledger_take "$debs/ledger" "$dir"
     rm -r "$debs"
+}
+
+# No maintainer script is run. A mirror's copy of a moving suite may be days old, which is no fault here.
+archive_extract() {
+    local dir=$1 suite=$2 packages=$3 site
+    site=$(archive_site "$archive_release|$archive_release-updates")
+    [ -n "$site" ] || archive_die "this machine's apt has no source to take $suite from"
+    rm -rf --one-file-system "$dir.new"
+    mkdir -p "$(dirname "$dir")"
+    mmdebstrap --quiet --variant=extract --architectures="$archive_architecture" --include="$packages" \
+        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$dir.new" "deb $site $suite main" >&2
+    mv -T "$dir.new" "$dir"
 }
 
 # Kernel releases of one flavour (cloud-amd64, amd64, rt-amd64), newest last. SERIES keeps one series, such

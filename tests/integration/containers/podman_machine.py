@@ -126,6 +126,7 @@ class PodmanCase(unittest.TestCase):
             copy = cls.work / name
             copy.write_text((file.read_text() if name in ("passwd", "group") else "") + line)
             bind(copy, file)
+            cls.addClassCleanup(must, "umount", "--lazy", file)
         conf = cls.work / "home/.config/containers"
         conf.mkdir(parents=True)
         (conf / "containers.conf").write_text(CONTAINERS_CONF)

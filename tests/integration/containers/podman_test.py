@@ -18,12 +18,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import podman_machine as machine  # noqa: E402
-from podman_machine import BUSYBOX, MUSL, PodmanCase, make_debian_root, make_musl_root, proof  # noqa: E402
-
-FIRST, SECOND = proof.DRIVERS[:2]
-PIECES = Path(os.environ.get("OVERDRIVE_HOOK_PIECES", machine.TOP / "build/dev/tests/integration/containers_hook"))
-HOOK = "overdrive-cdi-hook"
-NODES = {"/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset"}
+from driver_host import FIRST, PIECES, SECOND, DriverHostCase  # noqa: E402
+from podman_machine import BUSYBOX, MUSL, make_debian_root, make_musl_root, proof  # noqa: E402
 
 
 def real_driver() -> Path | None:
@@ -35,40 +31,7 @@ def real_driver() -> Path | None:
     return None
 
 
-class KeptSpecTest(PodmanCase):
-    """A host with a driver in force, on this machine."""
-
-    def setUp(self) -> None:
-        self.node = self.work / "node"
-        self.node.mkdir()
-        self.addCleanup(shutil.rmtree, self.node)
-        if not (self.work / "layout").exists():
-            proof.make_artifacts(self.work, (FIRST, SECOND))
-        proof.make_host(self.node, self.work)
-        self.addCleanup(proof.detach_overlays, self.node)
-        own = self.node / "opt/overdrive/9.9.9/bin"
-        own.mkdir(parents=True)
-        shutil.copy2(proof.programs() / HOOK, own)
-        (own.parents[1] / "current").symlink_to("9.9.9")
-        self.run_well("install", FIRST)
-        self.see_as_own(self.node)
-        self.debian = self.work / "debian"
-        if not self.debian.exists():
-            make_debian_root(self.debian, PIECES / "hook_linker_probe")
-            shutil.copy2(PIECES / "hook_linker_probe", self.debian / "probe")
-
-    def run_well(self, *words: str) -> None:
-        ended = proof.run(self.node, *words)
-        self.assertEqual(ended.rc, 0, ended)
-
-    def assert_has_driver(self, said: machine.Said, driver: str) -> None:
-        lines = said.stdout.split()
-        self.assertEqual((said.rc, lines[-2:]), (0, ["/lib64/libcuda.so.1", f"libcuda.so.{driver}"]), said)
-        self.assertEqual({line for line in lines if line.startswith("/dev/")} - NODES, set(), said)
-        self.assertLessEqual({"/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"}, set(lines), said)
-
-    LOOK = ("/bin/sh", "-c", "ls /dev/nvidia*; /probe libcuda.so.1; readlink /lib64/libcuda.so.1")
-
+class KeptSpecTest(DriverHostCase):
     def test_a_container_of_root_has_nodes_and_its_linker_finds_the_driver(self) -> None:
         self.assert_has_driver(self.podman(self.debian, *self.LOOK), FIRST)
         said = self.podman(self.debian, "/bin/sh", "-c", "stat -c '%t:%T' /dev/nvidia0 /dev/nvidiactl; cat /etc/ld.so.conf.d/00-*.conf")
@@ -121,7 +84,7 @@ class KeptSpecTest(PodmanCase):
 
     def test_a_running_container_keeps_its_driver_while_a_new_one_gets_the_new_driver(self) -> None:
         name = f"overdrive-test-{os.getpid()}"
-        started = self.podman(self.debian, "/bin/sleep", "600", options=("--detach", "--name", name))
+        started = self.podman(self.debian, "/bin/sleep", "600", options=("--detach", "--rm=false", "--name", name))
         self.addCleanup(machine.said_by, "podman", "rm", "--force", "--time", "0", name)
         self.assertEqual(started.rc, 0, started)
 
@@ -146,12 +109,10 @@ class KeptSpecTest(PodmanCase):
         self.run_well("install", "--now", SECOND)
         shutil.rmtree(self.node / f"opt/nvidia/{proof.pair(FIRST)}")
         self.assertEqual(bytes_in_old(), first)
-
-    def fresh_root(self, name: str) -> Path:
-        root = self.work / name
-        machine.must("cp", "-a", self.debian, root)
-        self.addCleanup(shutil.rmtree, root)
-        return root
+        # Started again it asks anew.
+        again = machine.said_by("podman", "restart", "--time", "0", name)
+        self.assertEqual(again.rc, 0, again)
+        self.assert_has_driver(in_old(*self.LOOK), SECOND)
 
 
 if __name__ == "__main__":
