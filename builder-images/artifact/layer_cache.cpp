@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "builder-images/artifact/zstd_frames.hpp"
 #include "model/json_reader.hpp"
 #include "support/sha256.hpp"
 
@@ -31,8 +32,8 @@ LayerCache::LayerCache(const std::string& directory) : root_{make_root(directory
 
 std::string LayerCache::key_of(const LayerContent& content, int zstd_level) {
     Sha256 hash;
-    hash.update(fmt::format("layer 1\n{}\n{}\n{} {}\n{}\n", archive_version_string(), ZSTD_versionString(), zstd_level,
-                            kZstdWorkers, content.prefix));
+    hash.update(fmt::format("layer 2\n{}\n{}\n{} {}\n{}\n", archive_version_string(), ZSTD_versionString(), zstd_level,
+                            ZstdFrames::kFrameBytes, content.prefix));
     for (const TreeEntry& entry : content.entries) {
         hash.update(fmt::format("{}\n{} {:o} {} {} {}\n", entry.path, static_cast<int>(entry.kind), entry.mode,
                                 entry.size, entry.sha256, entry.link_target));

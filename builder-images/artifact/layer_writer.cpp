@@ -3,13 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <exception>
 #include <map>
 #include <memory>
 
+#include "builder-images/artifact/zstd_frames.hpp"
 #include "support/error.hpp"
 #include "support/release_with.hpp"
 #include "support/sha256.hpp"
@@ -20,48 +20,7 @@ namespace {
 
 using ArchiveWriter = std::unique_ptr<archive, ReleaseWith<archive_write_free>>;
 using ArchiveEntry = std::unique_ptr<archive_entry, ReleaseWith<archive_entry_free>>;
-using Compressor = std::unique_ptr<ZSTD_CCtx, ReleaseWith<ZSTD_freeCCtx>>;
 using Bytes = std::function<void(std::string_view)>;
-
-/// Compresses what is given to it in pieces.
-class ZstdStream {
-public:
-    ZstdStream(int level, const Bytes& sink)
-        : sink_{sink}, context_{ZSTD_createCCtx()}, buffer_(ZSTD_CStreamOutSize(), '\0') {
-        if (!context_) throw std::bad_alloc{};
-        set(ZSTD_c_compressionLevel, level);
-        set(ZSTD_c_nbWorkers, kZstdWorkers);
-        set(ZSTD_c_checksumFlag, 0);  // every layer has a sha256
-    }
-
-    void write(std::string_view bytes) { run(bytes, ZSTD_e_continue); }
-    void finish() { run({}, ZSTD_e_end); }
-
-private:
-    static std::size_t checked(std::size_t result) {
-        if (ZSTD_isError(result) != 0U)
-            throw Error{Errc::unsupported, fmt::format("zstd: {}", ZSTD_getErrorName(result))};
-        return result;
-    }
-
-    void set(ZSTD_cParameter parameter, int value) {
-        checked(ZSTD_CCtx_setParameter(context_.get(), parameter, value));
-    }
-
-    void run(std::string_view bytes, ZSTD_EndDirective directive) {
-        ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-        while (true) {
-            ZSTD_outBuffer out{buffer_.data(), buffer_.size(), 0};
-            const std::size_t left = checked(ZSTD_compressStream2(context_.get(), &out, &in, directive));
-            if (out.pos > 0) sink_({buffer_.data(), out.pos});
-            if (directive == ZSTD_e_end ? left == 0 : in.pos == in.size) return;
-        }
-    }
-
-    const Bytes& sink_;
-    Compressor context_;
-    std::string buffer_;
-};
 
 /// A tar stream: libarchive hands its blocks to `out`. Its address goes to libarchive, so it does not move.
 class TarStream {
@@ -181,7 +140,7 @@ void write_file(TarStream& tar, const LayerContent& content, const TreeEntry& en
 LayerSummary write_layer(const LayerContent& content, int zstd_level, const Bytes& sink) {
     Sha256 hash;
     std::uint64_t tar_bytes = 0;
-    ZstdStream zstd{zstd_level, sink};
+    ZstdFrames zstd{zstd_level, sink};
     TarStream tar{[&](std::string_view bytes) {
         hash.update(bytes);
         tar_bytes += bytes.size();

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace overdrive {
@@ -23,9 +21,5 @@ public:
     /// @throws Error bad_archive: malformed, cut short, or bytes after the end
     [[nodiscard]] virtual std::size_t read(std::span<char> out) = 0;
 };
-
-/// @param media_type of the layer: `...+zstd`, `...+gzip`, `....tar.gzip`
-/// @throws Error bad_archive when it is none of these
-[[nodiscard]] std::unique_ptr<Decompressor> make_decompressor(std::string_view media_type, Decompressor::Pull pull);
 
 }  // namespace overdrive

@@ -4,10 +4,11 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <thread>
 
 #include "archive/byte_queue.hpp"
-#include "archive/decompressor.hpp"
+#include "archive/decode_ahead.hpp"
 #include "archive/layer_reader.hpp"
 #include "support/error.hpp"
 #include "support/interruption.hpp"
@@ -18,25 +19,26 @@ namespace {
 
 constexpr std::size_t kBufferBytes = 256U << 10U;
 constexpr std::size_t kCompressedBuffers = 16;  // 4 MiB
-constexpr std::size_t kUnpackedBuffers = 32;    // 8 MiB
 
-/// Whether a failure may only be what damaged bytes look like further down, so that the source must be heard first.
-bool may_be_damage(const Error& error) {
-    return error.code() == Errc::bad_archive || error.code() == Errc::digest_mismatch ||
-           error.code() == Errc::incomplete_artifact;
+/// What the source is to do after a failure: run to its end where that may only be what damaged bytes look like further
+/// down, so that it is heard first.
+ByteQueue::AfterClose after(const Error& error) {
+    const bool may_be_damage = error.code() == Errc::bad_archive || error.code() == Errc::digest_mismatch ||
+                               error.code() == Errc::incomplete_artifact;
+    return may_be_damage ? ByteQueue::AfterClose::discard : ByteQueue::AfterClose::stop;
 }
 
-/// The three stages of one layer: fetch and hash, decompress, write. A failure in one ends the others.
+/// The three stages of one layer: fetch and hash, decode ahead, write. A failure in one ends the others.
 class Pipeline {
 public:
     Pipeline(ArtifactSource& source, const LayerDescriptor& layer) : source_{source}, layer_{layer} {}
 
     std::vector<UnpackedFile> run(int staging, const UnpackRules& rules, Progress& progress) {
         std::jthread fetcher{[this] { fetch(); }};
-        const CloseOnExit close{*this};  // should the next thread not start
-        std::jthread decoder{[this] { decode(); }};
-        std::vector<UnpackedFile> written = write(staging, rules, progress);
-        decoder.join();
+        const CloseOnExit close{*this};  // wakes whoever still waits, should this not get to its end
+        std::vector<UnpackedFile> written;
+        if (start_to_decode()) written = write(staging, rules, progress);
+        decoded_.reset();
         fetcher.join();
         // The one nearest to the source knows best what was wrong.
         for (const std::exception_ptr& failure : {fetch_failure_, decode_failure_, write_failure_}) {
@@ -66,25 +68,26 @@ private:
         compressed_.end(complete);
     }
 
-    void decode() noexcept {
-        bool complete = false;
+    bool start_to_decode() noexcept {
         try {
-            const auto decompressor = make_decompressor(layer_.media_type, [this] { return pull_compressed(); });
-            while (true) {
-                const std::size_t bytes = decompressor->read(unpacked_.room());
-                if (bytes == 0) break;
-                unpacked_.put(bytes);
-            }
-            complete = true;
-        } catch (const QueueClosed&) {
-        } catch (const Error& error) {
-            decode_failure_ = std::current_exception();
-            compressed_.close(may_be_damage(error) ? ByteQueue::AfterClose::discard : ByteQueue::AfterClose::stop);
+            decoded_ = decode_ahead(
+                layer_.media_type, [this] { return pull_compressed(); },
+                [this](const std::exception_ptr& failure) { decode_failed(failure); });
         } catch (...) {
-            decode_failure_ = std::current_exception();
+            decode_failed(std::current_exception());
+        }
+        return decoded_ != nullptr;
+    }
+
+    void decode_failed(const std::exception_ptr& failure) noexcept {
+        decode_failure_ = failure;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const Error& error) {
+            compressed_.close(after(error));
+        } catch (...) {
             compressed_.close(ByteQueue::AfterClose::stop);
         }
-        unpacked_.end(complete);
     }
 
     std::vector<UnpackedFile> write(int staging, const UnpackRules& rules, Progress& progress) noexcept {
@@ -95,7 +98,7 @@ private:
         } catch (const QueueClosed&) {
         } catch (const Error& error) {
             write_failure_ = std::current_exception();
-            stop(may_be_damage(error) ? ByteQueue::AfterClose::discard : ByteQueue::AfterClose::stop);
+            stop(after(error));
         } catch (...) {
             write_failure_ = std::current_exception();
             stop(ByteQueue::AfterClose::stop);
@@ -104,7 +107,7 @@ private:
     }
 
     void stop(ByteQueue::AfterClose source) {
-        unpacked_.close(ByteQueue::AfterClose::stop);
+        if (decoded_) decoded_->close();
         compressed_.close(source);
     }
 
@@ -120,20 +123,20 @@ private:
         const std::uint64_t fetched = fetched_;
         if (fetched != told_) progress.advance(fetched - told_);
         told_ = fetched;
-        const std::string_view bytes = unpacked_.next();
-        if (bytes.empty() && !unpacked_.complete()) throw QueueClosed{};
+        const std::string_view bytes = decoded_->next();
+        if (bytes.empty() && !decoded_->complete()) throw QueueClosed{};
         return bytes;
     }
 
     ArtifactSource& source_;
     const LayerDescriptor& layer_;
     ByteQueue compressed_{kCompressedBuffers, kBufferBytes};
-    ByteQueue unpacked_{kUnpackedBuffers, kBufferBytes};
     std::atomic<std::uint64_t> fetched_{0};  ///< compressed bytes that were decoded
     std::uint64_t told_ = 0;                 ///< of these, what progress knows
     std::exception_ptr fetch_failure_;
     std::exception_ptr decode_failure_;
     std::exception_ptr write_failure_;
+    std::unique_ptr<DecodeAhead> decoded_;  ///< its threads use the others
 };
 
 }  // namespace

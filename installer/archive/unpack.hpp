@@ -38,7 +38,7 @@ struct UnpackedFile {
 };
 
 /// Streams one layer from `source` and unpacks it below `staging`: fetch and hash, decompress, and write run side by
-/// side in three threads over bounded queues of reused buffers (16 MiB in all).
+/// side in threads over bounded queues of reused buffers: 4 MiB of what was fetched, and what DecodeAhead takes.
 ///
 /// Regular files, directories and symbolic links that stay inside are written; anything else, any name that leaves
 /// `staging` or is not plain ASCII, a name that comes twice, and bytes after the end of the archive are refused. Files

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "archive/decompressor.hpp"
+#include "archive/decode_ahead.hpp"
 #include "archive/tar_framing.hpp"
 #include "fuzz/targets.hpp"
 #include "support/error.hpp"
@@ -52,19 +53,23 @@ void decompress(std::string_view bytes, std::string_view media_type) {
     constexpr std::uint64_t kMost = 1U << 20U;
     constexpr std::size_t kPiece = 100;
     std::string_view rest = bytes;
-    std::vector<char> out(4096);
+    std::exception_ptr failure;
+    const auto pull = [&] {
+        const std::string_view piece = rest.substr(0, kPiece);
+        rest.remove_prefix(piece.size());
+        return piece;
+    };
+    const auto decoded = decode_ahead(media_type, pull, [&](const std::exception_ptr& what) { failure = what; });
+    std::uint64_t total = 0;
+    while (total < kMost) {
+        const std::size_t got = decoded->next().size();
+        if (got == 0) break;
+        total += got;
+    }
+    if (total >= kMost || decoded->complete()) return;
+    require_promise(failure != nullptr, "what is not complete says why");
     try {
-        const auto decompressor = make_decompressor(media_type, [&] {
-            const std::string_view piece = rest.substr(0, kPiece);
-            rest.remove_prefix(piece.size());
-            return piece;
-        });
-        for (std::uint64_t total = 0; total < kMost;) {
-            const std::size_t got = decompressor->read(out);
-            require_promise(got <= out.size(), "it stays in its buffer");
-            if (got == 0) break;
-            total += got;
-        }
+        std::rethrow_exception(failure);
     } catch (const Error& error) {
         require_promise(error.code() == Errc::bad_archive, "a bad stream is told as one");
     }

@@ -30,7 +30,8 @@ void add_inputs(CLI::App* verb, const std::shared_ptr<PackOptions>& options) {
     verb->add_option("--architecture", options->architecture, "amd64 or arm64")
         ->type_name("ARCH")
         ->capture_default_str();
-    verb->add_option("--zstd-level", options->zstd_level, "3 is quick, 19 is small and takes minutes")
+    verb->add_option("--zstd-level", options->zstd_level,
+                     fmt::format("1 is quick, 19 is small and takes minutes; default: {}", kDefaultZstdLevel))
         ->capture_default_str()
         ->check(CLI::Range(3, 19));
     verb->add_option("--layer-cache", options->layer_cache,
