@@ -71,10 +71,10 @@ std::string_view watched_paths(PendingSource pending) {
 }
 
 constexpr auto kUnits = std::to_array<std::string_view>(
-    {"nvidia.service", "nvidia-persistenced.service", "nvidia-cdi.service", "nvidia-update.service",
-     "nvidia-update.timer", "nvidia-wait.service", "nvidia-nvlsm.service", "nvidia-fabricmanager.service",
-     "nvidia-imex.service", "nvidia-gate.service", "nvidia-stage.service", "nvidia-stage.timer", "nvidia-stage.path",
-     "nvidia-stage-watch.service"});
+    {"nvidia.service", "nvidia-persistenced.service", "nvidia-cdi.service", "nvidia-cdi.path", "nvidia-cdi.timer",
+     "nvidia-update.service", "nvidia-update.timer", "nvidia-wait.service", "nvidia-nvlsm.service",
+     "nvidia-fabricmanager.service", "nvidia-imex.service", "nvidia-gate.service", "nvidia-stage.service",
+     "nvidia-stage.timer", "nvidia-stage.path", "nvidia-stage-watch.service"});
 
 /// Whether a host has this unit: what stages the driver of a pending OS depends on who knows that OS.
 bool has_unit(PendingSource pending, std::string_view unit) {

@@ -84,7 +84,7 @@ const std::vector<FindingCode>& codes() {
         {"nodes-missing", blocks, "Device nodes of the driver are missing.", "'overdrive activate' makes them."},
         {"daemon-missing", degrades, "A daemon that this hardware needs (fabric manager, NVLSM, IMEX) does not run.",
          "'systemctl status' of the daemon that is named says why; 'overdrive activate' starts it again."},
-        {"cdi-stale", degrades, "Containers are told of another driver than the one in force.",
+        {"cdi-stale", degrades, "Containers are told of another driver, or of other MIG instances, than are in force.",
          "'overdrive activate --repair' makes the CDI specification anew."},
         {"cdi-missing", degrades, "Container engines are not told of the driver: there is no CDI specification.",
          "'overdrive activate' makes it, or says why it cannot be made; [containers] cdi = \"off\" does without."},

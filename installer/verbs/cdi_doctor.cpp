@@ -11,6 +11,7 @@
 #include "cdi/engine_settings.hpp"
 #include "cdi/engines.hpp"
 #include "cdi/folders.hpp"
+#include "cdi/mig_drift.hpp"
 #include "cdi/validate.hpp"
 #include "support/environment.hpp"
 #include "verbs/cdi_look.hpp"
@@ -124,6 +125,12 @@ std::vector<std::string> findings_of(const Root& root, const CdiFile& file) {
     check.look_at(file.spec->edits);
     for (const CdiDevice& device : file.spec->devices) check.look_at(device.edits);
     findings.insert(findings.end(), check.findings().begin(), check.findings().end());
+    const bool of_gpus = file.spec->kind == "nvidia.com/gpu" && root.exists("/proc/driver/nvidia");
+    if (of_gpus && has_mig_drift(*file.spec, DriverTree{root, "/proc"})) {
+        findings.emplace_back(
+            "the MIG instances are not those that it was made for; make it anew ('overdrive activate --repair' where "
+            "it is overdrive's)");
+    }
     return findings;
 }
 

@@ -9,6 +9,7 @@
 #include "cdi/driver_tree.hpp"
 #include "cdi/fit_version.hpp"
 #include "cdi/generate.hpp"
+#include "cdi/mig_drift.hpp"
 #include "cdi/read_spec.hpp"
 #include "cdi/validate.hpp"
 #include "cdi/version.hpp"
@@ -77,7 +78,9 @@ std::string staleness(const Root& root, const CdiSpec& spec, const std::string& 
     if (missing != spec.edits.mounts.end()) return fmt::format("it names '{}', which is not there", missing->host_path);
     const bool names_it = std::any_of(spec.edits.mounts.begin(), spec.edits.mounts.end(),
                                       [&](const CdiMount& mount) { return mount.host_path.starts_with(place + "/"); });
-    return names_it ? std::string{} : fmt::format("it is not of '{}', which is in force", place);
+    if (!names_it) return fmt::format("it is not of '{}', which is in force", place);
+    const bool drifted = root.exists("/proc/driver/nvidia") && has_mig_drift(spec, DriverTree{root, "/proc"});
+    return drifted ? "the MIG instances are not those that it was made for" : "";
 }
 
 std::set<std::string> kept_paths(const Config& config, const Record& record) {

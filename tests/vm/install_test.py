@@ -122,6 +122,24 @@ class InstallTest(StandInNodeCase):
         self.node.check("rm -r /etc/overdrive/hooks.d; systemctl start nvidia.service nvidia-persistenced.service")
         self.assert_in_force(self.older, kubelet=False)
 
+    def test_2a_what_comes_by_itself_is_told_to_containers(self) -> None:
+        """A module that is loaded by hand, by our udev rule (the node is booted without udev); nodes of MIG instances, by their path unit."""
+        spec = "/run/cdi/overdrive-nvidia.yaml"
+        told = self.node.check(f"cat {spec}")
+        self.assertIn(f"/opt/nvidia/900.1.0/{self.older.version}/", told)
+        self.node.check("systemd-run --quiet --unit=udev-of-test --service-type=notify /usr/lib/systemd/systemd-udevd")
+        self.assertEqual(self.node.check("systemctl is-active nvidia-cdi.path").strip(), "active")
+        names = ("nvidia", "nvidia-uvm", "nvidia-modeset", "nvidia-drm")
+        unload = "rmmod " + " ".join(name.replace("-", "_") for name in reversed(names))
+        load = "; ".join(f"insmod /opt/nvidia/current/lib/modules/{self.older.kernel}/{name}.ko" for name in names)
+        makes = "mkdir -p /dev/nvidia-caps; mknod /dev/nvidia-caps/nvidia-cap99 c 1 3"
+        for event in (f"systemctl stop nvidia-persistenced.service; {unload}; rm {spec}; {load}", f"rm {spec}; {makes}"):
+            self.node.check(f"set -e; {event}")
+            self.assertEqual(self.node.run(f"for ((i = 0; i < 300; i++)); do [ -e {spec} ] && exit 0; sleep 0.2; done; exit 1").rc, 0, event)
+            self.assertEqual(self.node.check(f"cat {spec}"), told, event)
+        self.node.check("systemctl stop udev-of-test.service; rm -r /dev/nvidia-caps; systemctl start nvidia-persistenced.service")
+        self.assert_in_force(self.older, kubelet=False)
+
     def want(self, driver: str) -> None:
         self.node.check(f"sed -i 's/^driver = .*/driver = \"{driver}\"/' /etc/overdrive/config.toml")
 

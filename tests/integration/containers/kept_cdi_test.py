@@ -170,6 +170,36 @@ class KeptCdiTest(HostCase):
         self.assertFalse(self.spec.exists())
         self.assertNotIn("containers", ended.stderr)
 
+    def mig(self, *instances: tuple[int, int, int]) -> None:
+        """Makes these the instances of the GPU: number, and those of its two capability nodes."""
+        proc = self.node / "proc/driver/nvidia/capabilities/gpu0/mig"
+        shutil.rmtree(proc, ignore_errors=True)
+        lines = []
+        for number, gpu_node, compute_node in instances:
+            for place, minor in ((f"gi{number}/access", gpu_node), (f"gi{number}/ci0/access", compute_node)):
+                (proc / place).parent.mkdir(parents=True, exist_ok=True)
+                (proc / place).write_text(f"DeviceFileMinor: {minor}\n")
+                lines.append(f"gpu0/{place} {minor}\n")
+                node = self.node / f"dev/nvidia-caps/nvidia-cap{minor}"
+                node.parent.mkdir(exist_ok=True)
+                if not node.exists():
+                    os.mknod(node, 0o020444, os.makedev(237, minor))
+        (self.node / "proc/driver/nvidia-caps").mkdir(exist_ok=True)
+        (self.node / "proc/driver/nvidia-caps/mig-minors").write_text("".join(lines))
+
+    def test_changed_mig_instances_are_told_of_and_repaired(self) -> None:
+        self.run_well("install", FIRST)
+        self.assertEqual(self.cdi()["state"], "current")
+        for layout in ([(7, 66, 67)], [(7, 66, 67), (9, 84, 85)], [(9, 84, 85)], []):
+            self.mig(*layout)
+            self.assertEqual(self.cdi()["state"], "stale", layout)
+            self.assertIn("the MIG instances are not those that it was made for", self.findings()["cdi-stale"])
+            told = proof.run(self.node, "cdi", "doctor", "--spec-dir", "/run/cdi").stdout
+            self.assertIn("the MIG instances are not those that it was made for", told)
+            self.run_well("activate", "--repair")
+            self.assertEqual((self.cdi()["state"], self.findings()), ("current", {}), layout)
+            self.assertEqual(self.spec.read_text().count('- name: "0:'), len(layout))
+
     # --- configuration
 
     def test_switched_off_ours_goes_and_in_another_folder_it_moves(self) -> None:
