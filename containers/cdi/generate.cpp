@@ -231,7 +231,8 @@ CdiSpec generate_cdi_spec(const Root& host, const CdiGenerateOptions& options, c
         add_gpus(spec, roots, options, hooks, ask_nvml, remarks);
     }
     simplify(spec);
-    if (!options.no_all_device && options.mode != "imex") add_merged_device(spec, "all");
+    const bool is_none = options.device_ids == std::vector<std::string>{"none"};
+    if (!options.no_all_device && !is_none && options.mode != "imex") add_merged_device(spec, "all");
     move_to_targets(spec, roots, options);
     sort_spec(spec);
     spec.version = to_text(minimum_cdi_version(spec));

@@ -9,7 +9,11 @@
 
 namespace {
 
-using namespace overdrive::nvml;
+using overdrive::nvml::Answer;
+using overdrive::nvml::Device;
+using overdrive::nvml::fail;
+using overdrive::nvml::Library;
+using overdrive::nvml::PciInfo;
 
 constexpr std::string_view kHelp =
     "Usage: overdrive-nvml FILE\n\n"
@@ -63,14 +67,14 @@ void add_instances(const Library& library, Device gpu, Answer& answer) {
     answer.open('[');
     const unsigned most = mig ? std::min(library.most_instances(gpu), kMostInstances) : 0;
     for (unsigned index = 0; index < most; ++index) {
-        const Device instance = library.instance(gpu, index);
-        if (instance != nullptr) add_instance(library, instance, index, answer);
+        if (Device instance = library.instance(gpu, index); instance != nullptr)
+            add_instance(library, instance, index, answer);
     }
     answer.close(']');
 }
 
 void add_gpu(const Library& library, unsigned index, Answer& answer) {
-    const Device gpu = library.gpu(index);
+    Device gpu = library.gpu(index);
     const PciInfo pci = library.pci_info(gpu);
     Library::Text model{};
     library.model(gpu, model);

@@ -75,10 +75,12 @@ struct GenerateWords {
 void add_roots(CLI::App& verb, GenerateWords& words) {
     CdiGenerateOptions& what = words.request.what;
     verb.add_option("--driver-root", what.driver_root, "the directory that holds the driver; a link to one is followed")
+        ->envname("NVIDIA_CTK_DRIVER_ROOT")
         ->type_name("DIR")
         ->capture_default_str();
     verb.add_option("--dev-root", words.dev_root,
                     "the directory that has /dev (default: the driver root where it has the driver's nodes, else /)")
+        ->envname("NVIDIA_CTK_DEV_ROOT")
         ->type_name("DIR");
     verb.add_option("--proc-root", what.proc_root, "where /proc is")->type_name("DIR")->capture_default_str();
     verb.add_option("--sys-root", what.sys_root, "where /sys is")->type_name("DIR")->capture_default_str();
@@ -89,6 +91,8 @@ void add_roots(CLI::App& verb, GenerateWords& words) {
         ->type_name("DIR");
     verb.add_option("--config-search-path", what.config_search_paths,
                     "where to look for configuration of EGL and Vulkan instead of below the driver root")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_CONFIG_SEARCH_PATHS")
+        ->delimiter(',')
         ->type_name("DIR")
         ->allow_extra_args(false);
 }
@@ -96,8 +100,10 @@ void add_roots(CLI::App& verb, GenerateWords& words) {
 void add_output(CLI::App& verb, GenerateWords& words) {
     CdiGenerateRequest& request = words.request;
     verb.add_option("--output", request.output, "write it there, all at once, instead of to standard output")
+        ->envname("NVIDIA_CTK_CDI_OUTPUT_FILE_PATH")
         ->type_name("FILE");
     verb.add_option("--format", request.format, "yaml or json (default: by the name of the output, else yaml)")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_OUTPUT_FORMAT")
         ->check(CLI::IsMember({"yaml", "json"}));
     verb.add_option("--max-cdi-version", request.newest,
                     "what comes out needs no newer CDI; what containers can do without is left out, else it is refused")
@@ -114,24 +120,31 @@ void add_devices(CLI::App& verb, GenerateWords& words) {
     verb.add_option("--mode,--discovery-mode", what.mode,
                     "what is described: auto, nvml (GPUs, by the driver's management library), management, gds, mofed, "
                     "gdrcopy, imex, nvswitch")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_MODE")
         ->type_name("MODE")
         ->capture_default_str();
     verb.add_flag_callback(
         "--no-nvml", [&what] { what.nvml = CdiNvml::never; }, "go by /proc and /sys alone, whatever they do not tell");
     verb.add_option("--device-name-strategy", words.naming,
                     "index, uuid or type-index; again for more (default: index and uuid)")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_DEVICE_NAME_STRATEGIES")
         ->type_name("STRATEGY")
         ->delimiter(',')
         ->allow_extra_args(false);
-    verb.add_option("--device-id", what.device_ids, "only these devices, by index or UUID; 'none': none (default: all)")
+    verb.add_option("--device-id,--device-ids,--device,--devices", what.device_ids,
+                    "only these devices, by index or UUID; 'none': none (default: all)")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_DEVICE_IDS")
         ->type_name("ID")
         ->delimiter(',')
         ->allow_extra_args(false);
-    verb.add_flag("--no-all-device", what.no_all_device, "leave out the device 'all'");
+    verb.add_flag("--no-all-device", what.no_all_device, "leave out the device 'all'")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_NO_ALL_DEVICE");
     verb.add_option("--vendor,--cdi-vendor", what.vendor, "the kind's vendor")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_VENDOR")
         ->type_name("NAME")
         ->capture_default_str();
     verb.add_option("--class,--cdi-class", what.class_name, "the kind's class (default: gpu, or what fits the mode)")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_CLASS")
         ->type_name("NAME");
     verb.add_option("--allow-missing", what.allow_missing,
                     "go on without this library: libcuda or libnvidia-ml; again for both")
@@ -140,21 +153,27 @@ void add_devices(CLI::App& verb, GenerateWords& words) {
 }
 
 void add_hooks(CLI::App& verb, GenerateWords& words) {
-    verb.add_option("--nvidia-cdi-hook-path,--hook-path", words.hook,
+    verb.add_option("--nvidia-cdi-hook-path,--nvidia-ctk-path,--hook-path", words.hook,
                     "the hooks' program on the host (default: overdrive-cdi-hook, else nvidia-cdi-hook)")
+        ->envname("NVIDIA_CTK_CDI_HOOK_PATH")
         ->type_name("FILE");
     verb.add_option("--ldconfig-path", words.request.what.hooks.ldconfig_path, "given to the hook update-ldcache")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_LDCONFIG_PATH")
         ->type_name("FILE");
-    verb.add_option("--disable-hook", words.disabled, "leave out a hook by name, or all")
+    verb.add_option("--disable-hook,--disable-hooks", words.disabled, "leave out a hook by name, or all")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_DISABLED_HOOKS")
         ->type_name("HOOK")
         ->delimiter(',')
         ->allow_extra_args(false);
-    verb.add_option("--enable-hook", words.enabled, "put in a hook that is off (chmod), or that --disable-hook names")
+    verb.add_option("--enable-hook,--enable-hooks", words.enabled,
+                    "put in a hook that is off (chmod), or that --disable-hook names")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_ENABLED_HOOKS")
         ->type_name("HOOK")
         ->delimiter(',')
         ->allow_extra_args(false);
-    verb.add_option("--feature-flag", words.features,
+    verb.add_option("--feature-flag,--feature-flags", words.features,
                     "as of nvidia-ctk: no-additional-gids-for-device-nodes and others")
+        ->envname("NVIDIA_CTK_CDI_GENERATE_FEATURE_FLAGS")
         ->type_name("FLAG")
         ->delimiter(',')
         ->allow_extra_args(false);

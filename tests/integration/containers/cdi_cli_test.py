@@ -107,7 +107,7 @@ class CdiTest(unittest.TestCase):
         moved = cdi("cdi", "transform", "-", "--from", "/r", "--to", "/t", "--format", "json", text=spec).stdout
         self.assertEqual(json.loads(moved)["containerEdits"]["mounts"][0], {"hostPath": "/t/a", "containerPath": "/r/a"})
 
-    def generate(self, *words: str) -> CompletedProcess[str]:
+    def generate(self, *words: str, **variables: str) -> CompletedProcess[str]:
         driver = self.place / "driver"
         if not driver.exists():
             for name in ("libcuda", "libnvidia-ml"):
@@ -120,7 +120,7 @@ class CdiTest(unittest.TestCase):
             (self.place / "sys").mkdir()
             os.mknod(self.place / "dev/dev/nvidia0", 0o020666, os.makedev(195, 0))
         roots = ["--driver-root", "driver", "--dev-root", "dev", "--proc-root", "proc", "--sys-root", "sys"]
-        return run([BIN, "cdi", "generate", *roots, *words], capture_output=True, text=True, cwd=self.place)
+        return run([BIN, "cdi", "generate", *roots, *words], capture_output=True, text=True, cwd=self.place, env={**os.environ, **variables})
 
     def test_generate_writes_a_file_at_once(self) -> None:
         printed = self.generate("--nvidia-cdi-hook-path", "/h")
@@ -134,6 +134,17 @@ class CdiTest(unittest.TestCase):
         self.assertEqual(json.loads(dry.stdout)["kind"], "nvidia.com/gpu")
         self.assertFalse((self.place / "out/other.json").exists())
         self.assertEqual(cdi("cdi", "validate", str(self.place / "out/nvidia.yaml")).returncode, 0)
+
+    def test_generate_takes_the_words_and_variables_of_nvidia_ctk(self) -> None:
+        plain = self.generate("--nvidia-cdi-hook-path", "/h", "--vendor", "example.com", "--disable-hook", "chmod,update-ldcache", "--device-id", "0")
+        self.assertEqual(plain.returncode, 0, plain)
+        other = self.generate("--nvidia-ctk-path", "/h", "--cdi-vendor", "example.com", "--disable-hooks", "chmod", "--disable-hooks", "update-ldcache", "--device", "0")
+        self.assertEqual((other.returncode, other.stdout), (0, plain.stdout), other)
+        variables = {"NVIDIA_CTK_CDI_HOOK_PATH": "/h", "NVIDIA_CTK_CDI_GENERATE_VENDOR": "example.com", "NVIDIA_CTK_CDI_OUTPUT_FILE_PATH": "by-variable.yaml",
+                     "NVIDIA_CTK_CDI_GENERATE_DISABLED_HOOKS": "chmod,update-ldcache", "NVIDIA_CTK_CDI_GENERATE_DEVICE_IDS": "0",
+                     "NVIDIA_CTK_CDI_GENERATE_NO_ALL_DEVICE": "false"}
+        self.assertEqual(self.generate(**variables).returncode, 0)
+        self.assertEqual((self.place / "by-variable.yaml").read_text(), plain.stdout)
 
     def test_generate_fits_an_engine_or_refuses(self) -> None:
         fitted = self.generate("--for", "podman=4.3", "--for", "docker=29")

@@ -116,6 +116,7 @@ TEST_F(CdiGenerateTest, OnlyTheDevicesThatAreAskedFor) {
     options.naming = {CdiNaming::type_index};
     options.no_all_device = true;
     EXPECT_THAT(names(), ElementsAre("gpu0", "gpu1"));
+    options.no_all_device = false;
     options.device_ids = {"none"};
     EXPECT_THAT(names(), ElementsAre("none"));
     options.device_ids = {"99"};
