@@ -37,6 +37,12 @@ class Result:
     stages: dict[str, dict[str, list[Stage]]] = field(default_factory=dict)  # by compression, then by stage
     failures: dict[str, str] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
+    moments: dict[str, list[float]] = field(default_factory=dict)  # milliseconds of each run of a verb
+    requests: dict[str, int] = field(default_factory=dict)
+
+    def moment(self, name: str) -> float | None:
+        """Milliseconds; None when it was not measured."""
+        return statistics.median(self.moments[name]) if name in self.moments else None
 
     def add(self, key: str, is_peer: bool, cost: Cost, wire_bytes: int) -> None:
         self.rows.setdefault(key, Row(is_peer)).costs.append(dataclasses.replace(cost, wire_bytes=wire_bytes))
@@ -59,7 +65,8 @@ class Result:
                 for key, row in self.rows.items()}
         stages = {compression: {name: dataclasses.asdict(self._stage(compression, name)) for name in found} for compression, found in self.stages.items()}
         return json.dumps({"facts": self.facts, "rows": rows, "stages": stages, "floor": {one: self.floor(one) for one in self.stages},
-                           "failures": self.failures}, indent=1) + "\n"
+                           "moments": {name: {"median_ms": statistics.median(runs), "runs_ms": runs} for name, runs in self.moments.items()},
+                           "requests": self.requests, "failures": self.failures}, indent=1) + "\n"
 
     def to_table(self) -> str:
         ours = {one: self.rows[key].median("wall") for one in self.stages if (key := f"overdrive install ({one})") in self.rows}

@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import floor  # noqa: E402
+import goals  # noqa: E402
 from curve import FLAT, LINEAR, Curve, Expected, gentle, table  # noqa: E402
 from floor import Stage  # noqa: E402
 from inputs import DriverTree  # noqa: E402
@@ -105,10 +106,9 @@ class CurveTest(unittest.TestCase):
         self.assertFalse(self.curve(gentle(0.01), lambda work: 50 + work).is_well())
 
 
+@unittest.skipIf(os.geteuid() != 0, "needs root: activate changes a machine, which is mounted")
 class QuickGrowthTest(unittest.TestCase):
     def test_what_has_to_stay_flat_does(self) -> None:
-        if os.geteuid() != 0:
-            self.skipTest("needs root: activate changes a machine, which is mounted")
         with tempfile.TemporaryDirectory(prefix="overdrive-bench-") as output:
             done = subprocess.run([str(HERE / "growth"), "--quick", "--output", output, "--work", output], capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -128,6 +128,29 @@ class QuickGrowthTest(unittest.TestCase):
         self.assertEqual(len([one for one in picture.iter() if one.tag.endswith("polyline")]), len(found))
 
 
+class GoalsTest(unittest.TestCase):
+    def seen(self, found: Result) -> dict[str, str]:
+        return {line.split(" | ")[0].strip("| "): line.split(" | ")[-1].strip("| ") for line in goals.table(found).splitlines()[2:]}
+
+    def test_what_was_not_measured_is_neither_met_nor_missed(self) -> None:
+        self.assertEqual(set(self.seen(Result()).values()), {"not measured"})
+
+    def test_a_goal_is_met_up_to_its_value(self) -> None:
+        found = Result(facts={"unpacked_bytes": 800e6, "modules_bytes": 1_000_000}, moments={"status": [4.0, 5.0, 60.0]}, requests={"resolve": 2})
+        for key, wall in (("overdrive install (zstd)", 1.0), ("containerd pull (zstd)", 2.4), ("docker pull (zstd)", 5.0),
+                          ("podman pull, then copy out (zstd)", 4.0)):
+            found.add(key, False, Cost(wall, wall, 2.1, 40 << 10), 1_000_000)
+        seen = self.seen(found)
+        self.assertEqual(seen["install (zstd) / containerd or docker pull"], "MISSED", "the quicker of the two counts")
+        self.assertEqual(seen["install (zstd) / podman pull, then copy out"], "met")
+        self.assertEqual(seen["processor time of an install per 800 MB"], "MISSED")
+        self.assertEqual(seen["peak memory of an install"], "met")
+        self.assertEqual(seen["status, as a process"], "met")
+        self.assertEqual(seen["requests to resolve"], "MISSED")
+        self.assertEqual(seen["within a branch, with delta: bytes / install"], "not measured")
+
+
+@unittest.skipIf(os.geteuid() != 0, "needs root: activate changes a machine, which is mounted")
 class QuickRunTest(unittest.TestCase):
     def test_every_way_of_overdrive_is_measured_and_an_update_moves_the_modules_only(self) -> None:
         with tempfile.TemporaryDirectory(prefix="overdrive-bench-") as output:
@@ -144,6 +167,9 @@ class QuickRunTest(unittest.TestCase):
         self.assertTrue(all(row["wall"] > 0 and row["cpu"] > 0 and row["disk_bytes"] > 5_000_000 for row in rows.values()), rows)
         self.assertTrue(all(seconds > 0 for seconds in found["floor"].values()), found["floor"])
         self.assertEqual(len([one for one in picture.iter() if one.tag.endswith("rect")]), 1 + 2 * len(rows))
+        self.assertEqual(set(found["moments"]), {"status", "activate, nothing to do"})
+        self.assertLessEqual(found["requests"]["resolve"], 2)
+        self.assertRegex(done.stdout, r"next kernel: bytes beyond the modules layer \| <= 100 kB \| \S+ kB \| met")
 
 
 if __name__ == "__main__":
