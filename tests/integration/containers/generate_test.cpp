@@ -1,5 +1,6 @@
 #include "cdi/generate.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -90,6 +91,17 @@ TEST_F(CdiGenerateTest, TheLinkToAGenerationGivesTheGenerationsOwnDirectory) {
     EXPECT_EQ(to_yaml(host->generate(options)), direct);
     EXPECT_THAT(host->remarks, ElementsAre(HasSubstr("'/opt/nvidia/current' is '" + kGeneration + "'")));
     EXPECT_THAT(direct, Not(HasSubstr("current/lib64")));
+}
+
+TEST_F(CdiGenerateTest, LibrariesOfArmServersAreFoundWhereTheirDistributionsHaveThem) {
+    add_gpu();
+    for (const char* directory : {"/usr/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu/nvidia/current"}) {
+        options.driver_root = fmt::format("/opt/arm{}", std::string_view{directory}.size());
+        host->compute_libraries(options.driver_root + directory);
+        EXPECT_THAT(host->generate(options).edits.mounts,
+                    Contains(testing::Field(&CdiMount::container_path,
+                                            fmt::format("{}/libcuda.so.{}", directory, kDriverVersion))));
+    }
 }
 
 TEST_F(CdiGenerateTest, TheSameHostGivesTheSameBytes) {

@@ -108,7 +108,7 @@ class PodmanCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         proof.leave_mount_namespace()
-        made = tempfile.TemporaryDirectory(prefix="overdrive-podman-")
+        made = tempfile.TemporaryDirectory(prefix="overdrive-podman-", dir="/tmp")  # /dev, and so /dev/shm, is covered
         cls.addClassCleanup(made.cleanup)
         cls.addClassCleanup(proof.cli_case.remove_shared)
         cls.work = Path(made.name)
