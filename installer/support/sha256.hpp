@@ -1,12 +1,9 @@
 #pragma once
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
-#include <memory>
 #include <string>
 #include <string_view>
-
-#include "support/release_with.hpp"
 
 namespace overdrive {
 
@@ -19,7 +16,7 @@ public:
     [[nodiscard]] std::string finish();
 
 private:
-    std::unique_ptr<EVP_MD_CTX, ReleaseWith<EVP_MD_CTX_free>> context_;
+    SHA256_CTX state_{};
 };
 
 /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
