@@ -11,6 +11,7 @@
 #include "model/driver_id.hpp"
 #include "model/foreign_units.hpp"
 #include "model/pair.hpp"
+#include "support/error.hpp"
 
 namespace overdrive {
 
@@ -96,6 +97,13 @@ struct Record {
     [[nodiscard]] static bool is_newer(std::string_view text) noexcept;
     [[nodiscard]] std::string to_json() const;
     friend bool operator==(const Record&, const Record&) = default;
+};
+
+/// What one look at the record's file found: a record, a fault, or neither when there is no file.
+struct RecordLook {
+    std::optional<Record> record;
+    std::optional<Error> fault;  ///< bad_record: it is damaged, or
+    bool is_newer = false;       ///< a newer program wrote it: not ours to read, and never to be written over
 };
 
 }  // namespace overdrive

@@ -9,6 +9,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <system_error>
+#include <thread>
 
 #include "store/install_root.hpp"
 #include "support/error.hpp"
@@ -19,6 +24,8 @@ namespace overdrive {
 namespace {
 
 constexpr std::string_view kSuffix = ".json";
+/// A sync does nothing but wait for the disk, and a disk flushes once for all who wait.
+constexpr std::size_t kSyncsInFlight = 8;
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
@@ -42,6 +49,45 @@ void sync_file(const Root& root, const std::string& path) {
     }
 }
 
+/// The regular files and the directories of a tree, `path` itself among them.
+void collect(const Root& root, const std::string& path, std::vector<std::string>& files,
+             std::vector<std::string>& directories) {
+    directories.push_back(path);
+    for (const std::string& name : root.list(path)) {
+        std::string child = fmt::format("{}/{}", path, name);
+        const auto status = root.link_status(child);
+        if (status && S_ISDIR(status->st_mode)) collect(root, child, files, directories);
+        if (status && S_ISREG(status->st_mode)) files.push_back(std::move(child));
+    }
+}
+
+/// Does `work` for each path, several at a time: each thread takes every kSyncsInFlight-th, so that a run that is
+/// repeated does the same. @throws what was thrown first
+void for_each_in_flight(const std::vector<std::string>& paths, const std::function<void(const std::string&)>& work) {
+    std::mutex mutex;
+    std::exception_ptr failure;
+    const auto take_from = [&](std::size_t first) noexcept {
+        try {
+            for (std::size_t i = first; i < paths.size(); i += kSyncsInFlight) work(paths[i]);
+        } catch (...) {
+            const std::lock_guard lock{mutex};
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (std::size_t i = 1; i < std::min(kSyncsInFlight, paths.size()); ++i) {
+            try {
+                helpers.emplace_back(take_from, i);
+            } catch (const std::system_error&) {  // no more threads to be had: it takes longer
+                take_from(i);
+            }
+        }
+        take_from(0);
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
 bool is_driver_id(const std::string& name) {
     try {
         static_cast<void>(DriverId::parse(name));
@@ -59,13 +105,11 @@ bool is_empty_directory(const Root& root, const std::string& path) {
 }  // namespace
 
 void sync_tree(const Root& root, const std::string& path) {
-    for (const std::string& name : root.list(path)) {
-        const std::string child = fmt::format("{}/{}", path, name);
-        const auto status = root.link_status(child);
-        if (status && S_ISDIR(status->st_mode)) sync_tree(root, child);
-        if (status && S_ISREG(status->st_mode)) sync_file(root, child);
-    }
-    root.sync_directory(path);
+    std::vector<std::string> files;
+    std::vector<std::string> directories;
+    collect(root, path, files, directories);
+    for_each_in_flight(files, [&](const std::string& file) { sync_file(root, file); });
+    for_each_in_flight(directories, [&](const std::string& directory) { root.sync_directory(directory); });
 }
 
 Store::Store(const Root& root, std::string directory) : root_{root}, directory_{std::move(directory)} {
@@ -200,20 +244,25 @@ void Store::publish(Staging staging, const GenerationInfo& generation) {
     });
 }
 
+std::optional<GenerationInfo> Store::read_commit(const std::string& name) const {
+    const auto text = root_.read_file(state_path("generations/" + name));
+    if (!text) return std::nullopt;
+    try {
+        GenerationInfo info = parse_generation(*text, name);
+        if (!commit_path(info.pair).ends_with("/" + name) || !root_.exists(generation_path(info.pair)))
+            return std::nullopt;
+        return info;
+    } catch (const Error& error) {
+        if (error.code() != Errc::bad_record) throw;  // a damaged commit record makes no generation
+        return std::nullopt;
+    }
+}
+
 std::vector<GenerationInfo> Store::list_generations() const {
     std::vector<GenerationInfo> out;
     for (const std::string& name : root_.list(state_path("generations"))) {
         if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;
-        try {
-            const auto text = root_.read_file(state_path("generations/" + name));
-            if (!text) continue;
-            GenerationInfo info = parse_generation(*text, name);
-            if (commit_path(info.pair).ends_with("/" + name) && root_.exists(generation_path(info.pair))) {
-                out.push_back(std::move(info));
-            }
-        } catch (const Error& error) {
-            if (error.code() != Errc::bad_record) throw;  // a damaged commit record makes no generation
-        }
+        if (auto info = read_commit(name)) out.push_back(std::move(*info));
     }
     std::sort(out.begin(), out.end(), [](const GenerationInfo& left, const GenerationInfo& right) {
         return left.pair.path() < right.pair.path();
@@ -222,10 +271,8 @@ std::vector<GenerationInfo> Store::list_generations() const {
 }
 
 std::optional<GenerationInfo> Store::find_generation(const Pair& pair) const {
-    for (GenerationInfo& info : list_generations()) {
-        if (info.pair == pair) return std::move(info);
-    }
-    return std::nullopt;
+    const std::string path = commit_path(pair);
+    return read_commit(path.substr(path.rfind('/') + 1));
 }
 
 DriverManifest Store::read_manifest(const Pair& pair) const {
@@ -263,25 +310,32 @@ void Store::remove_generation(const Pair& pair) {
     });
 }
 
-std::optional<Record> Store::load_record() const {
+RecordLook Store::look_at_record() const {
     const auto text = root_.read_file(record_path());
-    if (!text) return std::nullopt;
-    return attempting(record_path(), [&] { return Record::parse(*text); });
+    RecordLook look;
+    if (!text) return look;
+    try {
+        look.record = attempting(record_path(), [&] { return Record::parse(*text); });
+    } catch (const Error& error) {
+        look.fault = error;
+        look.is_newer = Record::is_newer(*text);
+    }
+    return look;
+}
+
+std::optional<Record> Store::load_record() const {
+    RecordLook look = look_at_record();
+    if (look.fault) throw Error{*look.fault};
+    return std::move(look.record);
 }
 
 std::optional<Record> Store::load_usable_record() const {
-    try {
-        return load_record();
-    } catch (const Error& error) {
-        if (error.code() != Errc::bad_record || record_is_newer()) throw;
-        return std::nullopt;
-    }
+    RecordLook look = look_at_record();
+    if (look.is_newer) throw Error{*look.fault};
+    return std::move(look.record);
 }
 
-bool Store::record_is_newer() const {
-    const auto text = root_.read_file(record_path());
-    return text && Record::is_newer(*text);
-}
+bool Store::record_is_newer() const { return look_at_record().is_newer; }
 
 void Store::save_record(const Record& record) { root_.write_file(record_path(), record.to_json()); }
 

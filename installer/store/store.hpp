@@ -65,6 +65,8 @@ public:
     /// In one rename it is no generation any more; then its files go. Absent is no error.
     void remove_generation(const Pair& pair);
 
+    /// For a run that acts on what it finds. @throws Error io when the file cannot be read
+    [[nodiscard]] RecordLook look_at_record() const;
     /// nullopt when there is none yet. @throws Error bad_record when it is damaged
     [[nodiscard]] std::optional<Record> load_record() const;
     /// The same, but nullopt for a damaged one, which is to be rebuilt: the generations carry their own commit records.
@@ -87,6 +89,8 @@ public:
     bool remove_current();
 
 private:
+    /// The generation of a commit record, when it is intact and has its tree. @param name of its file
+    [[nodiscard]] std::optional<GenerationInfo> read_commit(const std::string& name) const;
     [[nodiscard]] std::string new_staging_path();
     void remove_aside(const std::string& path);
     void remove_if_empty(const std::string& directory);
@@ -95,7 +99,7 @@ private:
     std::string directory_;
 };
 
-/// Makes everything below `path` durable: every file, then every directory, deepest first.
+/// Makes everything below `path` durable: every file, then every directory, several at a time.
 void sync_tree(const Root& root, const std::string& path);
 
 }  // namespace overdrive
