@@ -27,7 +27,8 @@ ordered_json activation_json(std::string_view result, const Activation& activati
             {"state", to_string(activation.state.word)},
             {"because", to_string(activation.state.because)},
             {"why", activation.state.why},
-            {"findings", to_json(activation.findings)}};
+            {"findings", to_json(activation.findings)},
+            {"times", activation.times}};
 }
 
 /// Whether the node may go on without a driver: at boot, except in strict mode, where consumers must not start then.
@@ -108,14 +109,16 @@ ExitCode run_activate(const ActivateOptions& options, Services& services, Report
     Store store{services.root};
     std::optional<Lock> lock;
     Recovery recovery;
+    Known known;
     if (!options.dry_run) {
         lock.emplace(take_lock_if_writable(services, store, "activate"));
-        const HostFacts facts = services.read_facts();
-        recovery = options.boot ? recover_store_if_possible(services, store, facts, report)
-                                : recover_store(services, store, facts, report);
+        known.facts = services.read_facts();
+        recovery = options.boot ? recover_store_if_possible(services, store, *known.facts, report)
+                                : recover_store(services, store, *known.facts, report);
+        known.record = std::move(recovery.record);
     }
     std::vector<std::string> warnings;
-    LocalState local = read_local_state(services, store, config, warnings);
+    LocalState local = read_local_state(services, store, config, warnings, std::move(known));
     for (const std::string& warning : warnings) report.warn(warning);
     // An operator who names it, or has nothing else, tries it even when it failed in this boot.
     if (local.selection.passed_over && !options.boot && (options.overrides.driver || !local.selection.pair))

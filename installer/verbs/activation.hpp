@@ -27,6 +27,7 @@ struct Activation {
     std::optional<Pair> pair;            ///< what is in force
     std::optional<Error> failure;        ///< what the wanted one failed with; set when returned
     std::vector<Finding> findings = {};  ///< of the preflight; none where nothing had to be done
+    nlohmann::ordered_json times = nlohmann::ordered_json::array();  ///< where the time went. @see StepTimes
 };
 
 /// On whose behalf an activation runs.

@@ -30,15 +30,19 @@ std::optional<ExposurePlan> previous_exposure_plan(Services& services, const Sto
     }
 }
 
-bool is_in_force(Services& services, const Store& store, const Config& config, const LocalState& local,
-                 const DriverManifest& manifest) {
+bool modules_are_in_force(const Store& store, const LocalState& local, const DriverManifest& manifest) {
     const std::string firmware = store.generation_path(manifest.pair()) + "/lib/firmware";
     const bool firmware_set = manifest.firmware.empty() || !is_ours_or_unset(local.facts.firmware_path) ||
                               local.facts.firmware_path == firmware;
     const bool optional_loaded = std::all_of(
         manifest.modules.begin(), manifest.modules.end(),
         [&](const ModuleSpec& module) { return !module.autoload || local.facts.loaded(module.name) != nullptr; });
-    return firmware_set && optional_loaded && observe(services, store, local, config).usable();
+    return firmware_set && optional_loaded;
+}
+
+bool is_in_force(Services& services, const Store& store, const Config& config, const LocalState& local,
+                 const DriverManifest& manifest) {
+    return modules_are_in_force(store, local, manifest) && observe(services, store, local, config).usable();
 }
 
 std::vector<std::string> describe_activation(Services& services, const Store& store, const LocalState& local,
@@ -62,7 +66,7 @@ std::vector<std::string> describe_activation(Services& services, const Store& st
     }
     for (const std::string& node : services.nodes.missing(manifest.device_nodes))
         steps.push_back(fmt::format("make {}", node));
-    const CdiState cdi = look_at_cdi(services.root, store, config, manifest.pair());
+    const CdiState cdi = look_at_cdi(services, store, config, local, manifest.pair());
     if (cdi.word == CdiState::Word::none || cdi.word == CdiState::Word::stale)
         steps.push_back(fmt::format("tell container engines of the driver: {}", cdi.path));
     return steps;

@@ -17,6 +17,9 @@ namespace overdrive {
 [[nodiscard]] std::optional<ExposurePlan> previous_exposure_plan(Services& services, const Store& store,
                                                                  const LocalState& local, const Config& config);
 
+/// Whether the kernel has all modules that this driver loads, and looks for firmware where they need it.
+[[nodiscard]] bool modules_are_in_force(const Store& store, const LocalState& local, const DriverManifest& manifest);
+
 /// Whether everything an activation makes is there already, so that running it again costs a look and no more.
 [[nodiscard]] bool is_in_force(Services& services, const Store& store, const Config& config, const LocalState& local,
                                const DriverManifest& manifest);

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
+#include "model/gpu_architecture.hpp"
 #include "support/interruption.hpp"
 #include "transaction/steps/expose.hpp"
 #include "transaction/steps/load_modules.hpp"
@@ -21,7 +23,9 @@
 #include "verbs/daemons.hpp"
 #include "verbs/loaded_driver.hpp"
 #include "verbs/preflight.hpp"
+#include "verbs/read_ahead.hpp"
 #include "verbs/runtime_files.hpp"
+#include "verbs/step_times.hpp"
 #include "verbs/tell_state.hpp"
 
 namespace overdrive {
@@ -49,8 +53,10 @@ public:
 
     Activation run() {
         activation_.pair = pair_;
-        plan_ = daemon_plan(services_, manifest_, local_.facts);
-        if (is_in_force(services_, store_, config_, local_, manifest_)) {
+        std::optional<DriverLook> look;
+        if (modules_are_in_force(store_, local_, manifest_)) look = look_at_driver(services_, store_, local_, config_);
+        plan_ = look ? look->daemons : daemon_plan(services_, manifest_, local_.facts);
+        if (look && look->state.usable()) {
             tell_daemons_to_run();
             if (cdi_.refresh(!no_device_)) {
                 activation_.changed.emplace_back("tell container engines of the driver");
@@ -59,10 +65,11 @@ public:
             // A run that was cut off at its very end may have left this undone.
             note_good(activation_.changed);
             start_stopped_daemons();
-            activation_.state = observe(services_, store_, local_, config_);
+            activation_.state = look->state;
             if (!runtime_state_tells(services_.root, local_, activation_.state)) tell_state(std::nullopt);
             return std::move(activation_);
         }
+        const ReadAhead ahead{services_.root, files_to_load()};
         look_before_loading();
         BusyWait wait{services_, policy_, report_};
         while (true) {
@@ -81,9 +88,13 @@ private:
         Journal journal{store_.root(), store_.journal_path(), Journal::Policy::best_effort};
         Outcome outcome;
         tell_daemons_to_run();
+        times_.begin("prepare");
         try {
             outcome = Transaction{steps()}.run(journal, make_journal_header(services_, local_, request_.verb, pair_),
-                                               [&](const Step& step) { report_.note(step.name()); });
+                                               [&](const Step& step) {
+                                                   times_.begin(step.id());
+                                                   report_.note(step.name());
+                                               });
         } catch (const Error& refused) {
             forget_stopped_daemons(services_.root);
             if (came_into_use(refused)) return refused;
@@ -103,6 +114,7 @@ private:
     /// Before anything is touched. @throws Error as require_preflight
     void look_before_loading() {
         if (no_device_) return;
+        times_.begin("preflight");
         activation_.findings = preflight(services_, store_, local_, config_, manifest_,
                                          request_.inside_unit ? Occasion::boot : Occasion::by_hand);
         try {
@@ -111,6 +123,27 @@ private:
             note_outcome(refused);
             throw;
         }
+    }
+
+    /// What the kernel reads first of all in an activation: the modules that it lacks, then the GPUs' firmware.
+    [[nodiscard]] std::vector<std::string> files_to_load() const {
+        std::vector<std::string> files;
+        if (no_device_) return files;
+        const std::string generation = store_.generation_path(pair_);
+        for (const ModuleSpec& module : manifest_.modules) {
+            if (module.autoload && facts_.loaded(module.name) == nullptr)
+                files.push_back(fmt::format("{}/{}", generation, module.path));
+        }
+        std::set<std::string_view> wanted;
+        for (const GpuFunction& gpu : local_.facts.gpus) {
+            const auto architecture = architecture_of(gpu.device_id);
+            if (architecture) wanted.insert(system_firmware_of(*architecture));
+        }
+        for (const std::string& path : manifest_.firmware) {
+            if (wanted.contains(std::string_view{path}.substr(path.rfind('/') + 1)))
+                files.push_back(fmt::format("{}/lib/firmware/{}", generation, path));
+        }
+        return files;
     }
 
     /// Another version; or the same one with other modules (open or proprietary), which only its generation tells.
@@ -264,7 +297,10 @@ private:
             record.forget_attempt(pair_);
             if (record.pending == pair_) record.pending.reset();
             record.last_good.insert_or_assign(local_.facts.kernel_release, pair_);
-            if (!changed.empty()) record.add_event(event("activated", fmt::format("{}", fmt::join(changed, ", "))));
+            if (changed.empty()) return;
+            std::string detail = fmt::format("{}", fmt::join(changed, ", "));
+            if (const std::string times = times_.text(); !times.empty()) detail += fmt::format(" ({})", times);
+            record.add_event(event("activated", std::move(detail)));
         });
     }
 
@@ -280,9 +316,12 @@ private:
 
     void succeed(Outcome& outcome) {
         const Uninterruptible until_told;  // it is done; a signal that comes now must not make it look undone
+        times_.begin("settle");
         settle_cdi();
         note_good(outcome.changed);
         note_outcome(std::nullopt);
+        times_.end();
+        activation_.times = times_.to_json();
         activation_.changed = std::move(outcome.changed);
         activation_.result = no_device_                    ? Activation::Result::no_device
                              : activation_.changed.empty() ? Activation::Result::nothing_to_do
@@ -304,6 +343,7 @@ private:
     std::vector<std::string> daemons_;  ///< that run now and have to stop first
     DaemonPlan plan_;
     CdiKeeper cdi_;
+    StepTimes times_{services_.clock};
     Activation activation_;
 };
 
@@ -316,7 +356,7 @@ Activation activate_once(Services& services, Store& store, const Config& config,
 
 void change_record_if_possible(Store& store, LocalState& local, Report& report,
                                const std::function<void(Record&)>& change) {
-    if (store.record_is_newer()) return;  // activating needs no record, so a program that went back still boots
+    if (local.record_is_newer) return;  // activating needs no record, so a program that went back still boots
     Record record = local.record.value_or(Record{});
     change(record);
     if (local.record == record) return;

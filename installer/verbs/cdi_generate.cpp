@@ -54,6 +54,13 @@ std::optional<CdiVersion> most_wanted(const CdiGenerateRequest& request) {
     return newest;
 }
 
+/// Empty when it cannot be told. The host's facts have it too, but a specification is made where they cannot be read: a
+/// container, or a tree that is no host's.
+std::string running_kernel_release() {
+    utsname kernel{};
+    return uname(&kernel) == 0 ? std::string{static_cast<const char*>(kernel.release)} : std::string{};
+}
+
 bool is_json(const CdiGenerateRequest& request) {
     if (request.format) return *request.format == "json";
     return request.output.ends_with(".json");
@@ -73,11 +80,6 @@ std::string nvml_helper() {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     return (error ? std::filesystem::path{kProgramFolder} : self.parent_path()) / "overdrive-nvml";
-}
-
-std::string running_kernel_release() {
-    utsname kernel{};
-    return uname(&kernel) == 0 ? std::string{static_cast<const char*>(kernel.release)} : std::string{};
 }
 
 ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services, Report& report) {

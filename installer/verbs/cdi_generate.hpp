@@ -31,9 +31,6 @@ ExitCode run_cdi_generate(const CdiGenerateRequest& request, Services& services,
 /// The program that asks NVML, as this process sees it: beside its own.
 [[nodiscard]] std::string nvml_helper();
 
-/// `uname -r`; empty when it cannot be told.
-[[nodiscard]] std::string running_kernel_release();
-
 /// Where our own hook helper is once the program is installed.
 inline constexpr const char* kOwnCdiHook = "/opt/overdrive/current/bin/overdrive-cdi-hook";
 

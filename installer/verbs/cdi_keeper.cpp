@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "support/sha256.hpp"
 #include "transaction/steps/write_cdi.hpp"
 #include "verbs/activator.hpp"
 
@@ -48,7 +49,8 @@ std::optional<std::string> CdiKeeper::make(bool may_fail) {
     // What an earlier policy put aside has its say again before it is asked who else has one.
     if (config_.containers.other_generators != OtherGenerators::mask && local_.record)
         static_cast<void>(restore_cdi_put_aside(services_.root, config_, *local_.record));
-    WantedCdi wanted = wanted_cdi(services_, store_, config_, pair_);
+    auto inputs = cdi_inputs(services_, store_, config_, local_);  // first: what changes meanwhile breaks the seal
+    WantedCdi wanted = wanted_cdi(services_, store_, config_, local_.facts, pair_);
     if (!wanted.why_not.empty()) {
         const std::string told = fmt::format("containers get no GPU by CDI: {}", wanted.why_not);
         if (wanted.deferred) {
@@ -62,7 +64,10 @@ std::optional<std::string> CdiKeeper::make(bool may_fail) {
     }
     for (const std::string& remark : wanted.remarks) report_.note(remark);
     put_aside_ = std::move(wanted.put_aside);
+    made_.reset();
     if (wanted.text) note_owned();
+    if (wanted.text && inputs && put_aside_.empty())
+        made_ = {std::move(*inputs), sha256_hex(*wanted.text), std::move(wanted.version), std::move(wanted.devices)};
     return std::move(wanted.text);
 }
 
@@ -79,6 +84,7 @@ void CdiKeeper::note_owned() {
 
 void CdiKeeper::settle() {
     const Root& root = services_.root;
+    if (made_) write_cdi_seal(root, *made_);
     for (const std::string& path : put_aside_) {
         root.rename(path, fmt::format("{}{}", path, kAsideSuffix));
         report_.warn(fmt::format("'{0}' gave the same devices and is put aside as '{0}{1}'", path, kAsideSuffix));
@@ -98,6 +104,7 @@ void CdiKeeper::settle() {
 bool CdiKeeper::refresh(bool device) {
     try {
         bool changed = false;
+        if (device && unbroken_cdi_seal(services_, store_, config_, local_)) return false;
         if (!is_foreign_cdi(services_.root, path_))
             changed =
                 WriteCdi{services_.root, path_, [this, device] { return device ? make(false) : std::nullopt; }}.apply();
@@ -110,10 +117,10 @@ bool CdiKeeper::refresh(bool device) {
     }
 }
 
-bool cdi_is_right(const Services& services, const Store& store, const Config& config, const Pair& in_force) {
+bool cdi_is_right(const Services& services, const Store& store, const Config& config, const LocalState& local) {
     const std::string path = kept_cdi_path(config);
-    if (is_foreign_cdi(services.root, path)) return true;
-    const WantedCdi wanted = wanted_cdi(services, store, config, in_force);
+    if (unbroken_cdi_seal(services, store, config, local) || is_foreign_cdi(services.root, path)) return true;
+    const WantedCdi wanted = wanted_cdi(services, store, config, local.facts, *local.selection.pair);
     return wanted.put_aside.empty() && wanted.text == services.root.read_file(path);
 }
 

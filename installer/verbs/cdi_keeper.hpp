@@ -5,6 +5,7 @@
 
 #include "model/pair.hpp"
 #include "transaction/step.hpp"
+#include "verbs/cdi_seal.hpp"
 #include "verbs/kept_cdi.hpp"
 #include "verbs/local_state.hpp"
 #include "verbs/report.hpp"
@@ -26,7 +27,8 @@ public:
     /// Its last step; nullptr where somebody else's file has the place of ours. The keeper outlives it.
     /// @param device  there is a GPU
     [[nodiscard]] std::unique_ptr<Step> write_step(bool device);
-    /// After the transaction: puts aside what others have beside ours, and removes ours from where it was before.
+    /// After the transaction: puts aside what others have beside ours, removes ours from where it was before, and
+    /// remembers what it was made of.
     void settle();
 
     /// The same without a transaction, where all else is in force. Never fails. @return whether the file changed
@@ -44,10 +46,11 @@ private:
     Report& report_;
     std::string path_;
     std::vector<std::string> put_aside_;
+    std::optional<CdiSeal> made_;  ///< of what was made last, to be remembered when it is in its place
 };
 
-/// Whether the specification is what it should be while this generation is in force, or cannot be made so.
+/// Whether the specification is what it should be while the selected generation is in force, or cannot be made so.
 [[nodiscard]] bool cdi_is_right(const Services& services, const Store& store, const Config& config,
-                                const Pair& in_force);
+                                const LocalState& local);
 
 }  // namespace overdrive

@@ -82,7 +82,8 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"changed", has_state ? ordered_json(ending.activation->changed) : ordered_json::array()},
             {"state", has_state ? ordered_json(to_string(ending.activation->state.word)) : ordered_json(nullptr)},
             {"why", has_state ? ordered_json(ending.activation->state.why) : ordered_json(nullptr)},
-            {"findings", has_state ? to_json(ending.activation->findings) : ordered_json::array()}};
+            {"findings", has_state ? to_json(ending.activation->findings) : ordered_json::array()},
+            {"times", has_state ? ending.activation->times : ordered_json::array()}};
 }
 
 Activation activate(const InstallOptions& options, Services& services, Store& store, const Config& config,

@@ -17,6 +17,7 @@
 #include "support/sha256.hpp"
 #include "verbs/cdi_generate.hpp"
 #include "verbs/cdi_rivals.hpp"
+#include "verbs/cdi_seal.hpp"
 
 namespace overdrive {
 
@@ -27,13 +28,13 @@ constexpr std::string_view kMark = "# overdrive: ";
 constexpr std::size_t kMostBytes = 4U << 20U;
 
 /// @throws Error as generate_cdi_spec and fit_cdi_version
-CdiSpec make_spec(const Services& services, const Store& store, const Config& config, const Pair& in_force,
-                  std::vector<std::string>& remarks) {
+CdiSpec make_spec(const Services& services, const Store& store, const Config& config, const HostFacts& facts,
+                  const Pair& in_force, std::vector<std::string>& remarks) {
     CdiGenerateOptions options;
     options.driver_root = store.generation_path(in_force);
     options.dev_root = "/";
     options.nvml = CdiNvml::for_mig;
-    options.kernel_release = running_kernel_release();
+    options.kernel_release = facts.kernel_release;
     if (!config.containers.sockets) options.feature_flags.insert("disable-ipc-discoverer");
     const auto hook = find_cdi_hook(services.root);
     if (!hook) {
@@ -53,6 +54,12 @@ CdiSpec make_spec(const Services& services, const Store& store, const Config& co
         throw Error{Errc::bad_manifest, fmt::format("it would not be valid: {}", faults.front())};
     for (const auto& list : {found, fitted.dropped}) remarks.insert(remarks.end(), list.begin(), list.end());
     return std::move(fitted.spec);
+}
+
+std::vector<std::string> names_of(const CdiSpec& spec) {
+    std::vector<std::string> names;
+    for (const CdiDevice& device : spec.devices) names.push_back(spec.kind + "=" + device.name);
+    return names;
 }
 
 /// Asks what others do, and does what the policy says.
@@ -117,11 +124,14 @@ OwnedPath owned_cdi(const std::string& path) { return {path, "file", sha256_hex(
 
 bool is_owned_cdi(const OwnedPath& owned) { return owned.path.ends_with(fmt::format("/{}", kName)); }
 
-WantedCdi wanted_cdi(const Services& services, const Store& store, const Config& config, const Pair& in_force) {
+WantedCdi wanted_cdi(const Services& services, const Store& store, const Config& config, const HostFacts& facts,
+                     const Pair& in_force) {
     WantedCdi wanted;
     if (config.containers.cdi == CdiPolicy::off) return wanted;
     try {
-        const CdiSpec spec = make_spec(services, store, config, in_force, wanted.remarks);
+        const CdiSpec spec = make_spec(services, store, config, facts, in_force, wanted.remarks);
+        wanted.version = spec.version;
+        wanted.devices = names_of(spec);
         wanted.text = fmt::format("{}driver {}. 'overdrive activate' makes this file anew; changes are lost.\n{}",
                                   kMark, in_force.path(), to_yaml(spec));
         heed_rivals(services.root, config, spec, wanted);
@@ -139,7 +149,9 @@ bool is_foreign_cdi(const Root& root, const std::string& path) {
     return !root.read_file(path, kMostBytes).value_or("").starts_with(kMark);
 }
 
-CdiState look_at_cdi(const Root& root, const Store& store, const Config& config, const std::optional<Pair>& in_force) {
+CdiState look_at_cdi(const Services& services, const Store& store, const Config& config, const LocalState& local,
+                     const std::optional<Pair>& in_force) {
+    const Root& root = services.root;
     CdiState state{.path = kept_cdi_path(config)};
     if (config.containers.cdi == CdiPolicy::off) {
         state.word = CdiState::Word::off;
@@ -151,11 +163,18 @@ CdiState look_at_cdi(const Root& root, const Store& store, const Config& config,
         state.why = fmt::format("'{}' was not written by overdrive", state.path);
         return state;
     }
+    const bool is_selected = in_force && in_force == local.selection.pair;
+    if (auto seal = is_selected ? unbroken_cdi_seal(services, store, config, local) : std::nullopt) {
+        state.word = CdiState::Word::current;
+        state.version = std::move(seal->version);
+        state.devices = std::move(seal->devices);
+        return state;
+    }
     state.word = CdiState::Word::stale;
     try {
         const CdiSpec spec = read_cdi_spec(root.read_file(state.path, kMostBytes).value_or(""), state.path);
         state.version = spec.version;
-        for (const CdiDevice& device : spec.devices) state.devices.push_back(spec.kind + "=" + device.name);
+        state.devices = names_of(spec);
         state.why = in_force ? staleness(root, spec, DriverTree{root, store.generation_path(*in_force)}.place())
                              : std::string{"no driver is in force"};
         if (state.why.empty()) state.word = CdiState::Word::current;

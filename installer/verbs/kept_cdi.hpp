@@ -9,6 +9,7 @@
 #include "model/pair.hpp"
 #include "store/record.hpp"
 #include "store/store.hpp"
+#include "verbs/local_state.hpp"
 #include "verbs/services.hpp"
 
 namespace overdrive {
@@ -20,6 +21,8 @@ namespace overdrive {
 /// What that file is to hold.
 struct WantedCdi {
     std::optional<std::string> text;       ///< nullopt: there is to be no file
+    std::string version{};                 ///< of CDI
+    std::vector<std::string> devices{};    ///< qualified names
     std::string why_not{};                 ///< one sentence; empty when it is switched off
     std::vector<std::string> remarks{};    ///< what is worth knowing, a sentence each
     std::vector<std::string> put_aside{};  ///< files of others beside ours that take its devices away from engines
@@ -29,7 +32,7 @@ struct WantedCdi {
 /// Makes what the file is to hold while this generation is in force. Looks only. The driver's libraries are not loaded
 /// for it, but for UUIDs of MIG instances.
 [[nodiscard]] WantedCdi wanted_cdi(const Services& services, const Store& store, const Config& config,
-                                   const Pair& in_force);
+                                   const HostFacts& facts, const Pair& in_force);
 
 /// How the file is, found out without making it: quick enough for monitoring.
 struct CdiState {
@@ -49,8 +52,8 @@ struct CdiState {
     [[nodiscard]] std::string text() const;
     [[nodiscard]] nlohmann::ordered_json to_json() const;
 };
-[[nodiscard]] CdiState look_at_cdi(const Root& root, const Store& store, const Config& config,
-                                   const std::optional<Pair>& in_force);
+[[nodiscard]] CdiState look_at_cdi(const Services& services, const Store& store, const Config& config,
+                                   const LocalState& local, const std::optional<Pair>& in_force);
 
 /// Whether something is at `path` that is not ours; it is never overwritten.
 [[nodiscard]] bool is_foreign_cdi(const Root& root, const std::string& path);

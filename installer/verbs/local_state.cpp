@@ -108,16 +108,14 @@ std::optional<Pair> read_current(const Store& store, std::vector<std::string>& w
 }
 
 LocalState read_local_state(const Services& services, const Store& store, const Config& config,
-                            std::vector<std::string>& warnings) {
+                            std::vector<std::string>& warnings, Known known) {
     LocalState local;
-    local.facts = services.read_facts();
+    local.facts = known.facts ? std::move(*known.facts) : services.read_facts();
     local.generations = store.list_generations();
-    try {
-        local.record = store.load_record();
-    } catch (const Error& error) {
-        if (error.code() != Errc::bad_record) throw;
-        warnings.emplace_back(error.what());
-    }
+    RecordLook look = known.record ? std::move(*known.record) : store.look_at_record();
+    if (look.fault) warnings.emplace_back(look.fault->what());
+    local.record = std::move(look.record);
+    local.record_is_newer = look.is_newer;
     local.current = read_current(store, warnings);
     select_by_rules(local, store, config, warnings);
     return local;
@@ -141,7 +139,8 @@ void select(LocalState& local, const Store& store, const Pair& pair) {
     local.selection = {Selection::Why::wanted, pair, {}};
 }
 
-DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config) {
+DriverLook look_at_driver(Services& services, const Store& store, const LocalState& local, const Config& config) {
+    DriverLook look;
     Observation seen;
     seen.gpu_present = !local.facts.gpus.empty();
     seen.anything_installed = !local.generations.empty();
@@ -152,18 +151,27 @@ DriverState observe(Services& services, const Store& store, const LocalState& lo
     const auto note = read_told_state(services.root, kStatusFile);
     if (note && note->boot_id == local.facts.boot_id) seen.activation_failure = note->failure;
     seen.passed_over = passed_over(local);
-    if (local.manifest && seen.gpu_present) {
+    if (local.manifest) {
         const DriverManifest& manifest = *local.manifest;
-        seen.wanted_version = manifest.driver_version;
-        seen.missing_modules = missing_modules(local.facts, manifest);
-        const ExposurePlan plan = plan_exposure(profile_for(local.facts.os_release.id()), local.facts, manifest,
-                                                store.generation_path(manifest.pair()), config.exposure, {});
-        seen.exposure_healthy = services.exposure.inspect(plan) == Exposure::State::healthy;
-        seen.missing_nodes = services.nodes.missing(manifest.device_nodes);
-        const DaemonPlan daemons = daemon_plan(services, manifest, local.facts);
-        if (!daemons.problems.empty()) seen.daemon_problem = daemons.problems.front();
+        look.exposure =
+            services.exposure.inspect(plan_exposure(profile_for(local.facts.os_release.id()), local.facts, manifest,
+                                                    store.generation_path(manifest.pair()), config.exposure, {}));
+        look.missing_nodes = services.nodes.missing(manifest.device_nodes);
+        look.daemons = daemon_plan(services, manifest, local.facts);
     }
-    return judge(seen);
+    if (local.manifest && seen.gpu_present) {
+        seen.wanted_version = local.manifest->driver_version;
+        seen.missing_modules = missing_modules(local.facts, *local.manifest);
+        seen.exposure_healthy = look.exposure == Exposure::State::healthy;
+        seen.missing_nodes = look.missing_nodes;
+        if (!look.daemons.problems.empty()) seen.daemon_problem = look.daemons.problems.front();
+    }
+    look.state = judge(seen);
+    return look;
+}
+
+DriverState observe(Services& services, const Store& store, const LocalState& local, const Config& config) {
+    return look_at_driver(services, store, local, config).state;
 }
 
 }  // namespace overdrive

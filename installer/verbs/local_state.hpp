@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/daemon_plan.hpp"
 #include "model/driver_state.hpp"
 #include "model/selection.hpp"
 #include "store/store.hpp"
@@ -16,6 +17,7 @@ namespace overdrive {
 struct LocalState {
     std::vector<GenerationInfo> generations;
     std::optional<Record> record;  ///< nullopt before the first install
+    bool record_is_newer = false;  ///< a newer program wrote it: it is not known, and not ours to write over
     std::optional<Pair> current;
     std::optional<DriverWish> wanted;
     Selection selection;
@@ -24,10 +26,16 @@ struct LocalState {
     std::optional<DriverManifest> manifest;
 };
 
+/// What a run has looked at already.
+struct Known {
+    std::optional<HostFacts> facts{};
+    std::optional<RecordLook> record{};
+};
+
 /// Reads record, generations, `current` and host facts. A damaged record is a warning: the generations speak for
 /// themselves.
 [[nodiscard]] LocalState read_local_state(const Services& services, const Store& store, const Config& config,
-                                          std::vector<std::string>& warnings);
+                                          std::vector<std::string>& warnings, Known known = {});
 
 /// `current`; nullopt, with a warning, when it leads to no pair.
 [[nodiscard]] std::optional<Pair> read_current(const Store& store, std::vector<std::string>& warnings);
@@ -41,7 +49,17 @@ void select(LocalState& local, const Store& store, const Pair& pair);
 /// A pair is not tried any more after so many boots in a row that ended while it was being activated.
 inline constexpr std::uint64_t kMostInterrupted = 3;
 
-/// Observes modules, exposure and nodes and judges them.
+/// What the selected generation is to have made of the host, looked at once, and what that means.
+struct DriverLook {
+    DriverState state;
+    Exposure::State exposure = Exposure::State::absent;
+    std::vector<std::string> missing_nodes{};
+    DaemonPlan daemons{};
+};
+[[nodiscard]] DriverLook look_at_driver(Services& services, const Store& store, const LocalState& local,
+                                        const Config& config);
+
+/// The state alone.
 [[nodiscard]] DriverState observe(Services& services, const Store& store, const LocalState& local,
                                   const Config& config);
 

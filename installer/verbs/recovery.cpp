@@ -56,8 +56,9 @@ bool was_cut_off(const Store& store) {
 bool Recovery::daemons_were_stopped() const noexcept { return journal && journal->began(kStopDaemonsId); }
 
 Recovery recover_store(Services& services, Store& store, const HostFacts& facts, Report& report) {
-    if (store.record_is_newer()) static_cast<void>(store.load_record());  // says who wrote it, before anything moves
-    Recovery recovery{.journal = read_journal(store.root(), store.journal_path()), .done = {}};
+    RecordLook look = store.look_at_record();
+    if (look.is_newer) throw Error{*look.fault};  // says who wrote it, before anything moves
+    Recovery recovery{.journal = read_journal(store.root(), store.journal_path()), .done = {}, .record = {}};
     for (const std::string& id : store.remove_stale_staging())
         recovery.done.push_back(fmt::format("removed the unfinished tree '{}'", id));
     for (const std::string& path : store.remove_leftovers()) recovery.done.push_back(fmt::format("removed '{}'", path));
@@ -66,7 +67,7 @@ Recovery recover_store(Services& services, Store& store, const HostFacts& facts,
             recovery.done.push_back(fmt::format("removed '{}'", Root::beside(file)));
     }
     for (std::string& line : readopt_damaged(store, services.clock.wall())) recovery.done.push_back(std::move(line));
-    if (store.set_damaged_record_aside())
+    if (look.fault && store.set_damaged_record_aside())
         recovery.done.push_back(
             fmt::format("set the damaged '{}' aside; what is installed speaks for itself", store.record_path()));
     if (recovery.journal) {
@@ -83,6 +84,7 @@ Recovery recover_store(Services& services, Store& store, const HostFacts& facts,
     }
     store.root().remove(store.journal_path());  // one whose header is torn had not begun anything
     for (const std::string& line : recovery.done) report.note(line);
+    if (!recovery.journal && recovery.done.empty()) recovery.record = std::move(look);
     return recovery;
 }
 

@@ -16,6 +16,7 @@ namespace overdrive {
 struct Recovery {
     std::optional<JournalContent> journal;  ///< of the transaction that was cut off
     std::vector<std::string> done;          ///< in words; empty when there was nothing to do
+    std::optional<RecordLook> record;       ///< as it is now, when it need not be looked at again
 
     /// Whether the driver's daemons may still be stopped because of it.
     [[nodiscard]] bool daemons_were_stopped() const noexcept;

@@ -57,7 +57,7 @@ ExitCode run_repair(Services& services, Report& report) {
     if (!is_to_be_kept_in_force(services, local))
         return tell("nothing-in-force", std::nullopt, {}, "no driver is in force, nothing to repair", report);
     const Pair pair = *local.current;
-    if (is_in_force(services, store, config, local, *local.manifest) && cdi_is_right(services, store, config, pair))
+    if (is_in_force(services, store, config, local, *local.manifest) && cdi_is_right(services, store, config, local))
         return tell("nothing-to-do", pair, {}, fmt::format("{} is whole, nothing to repair", pair.path()), report);
     if (another_is_loaded(local)) {
         return tell(

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include "support/interruption.hpp"
-#include "verbs/daemons.hpp"
 #include "verbs/foreign_units.hpp"
 #include "verbs/kept_cdi.hpp"
 #include "verbs/local_state.hpp"
@@ -22,13 +21,11 @@ using nlohmann::ordered_json;
 struct Screen {
     LocalState local;
     Config config;
-    DriverState state;
+    DriverLook driver;
     std::string os_key;
     std::string exposure;
-    std::vector<std::string> missing_nodes;
     /// Each daemon that is to run and its unit's state; nullopt where systemd does not know it.
     std::vector<std::pair<std::string, std::optional<std::string>>> daemons;
-    std::vector<std::string> daemon_problems;
     CdiState cdi;                      ///< what containers are told
     std::vector<ForeignUnit> foreign;  ///< units of others that we put aside
     std::vector<std::string> warnings;
@@ -59,25 +56,17 @@ Screen gather(const StatusOptions& options, Services& services) {
     const HostFacts& facts = screen.local.facts;
     const OsProfile& profile = profile_for(facts.os_release.id());
     screen.os_key = os_key(profile, facts.os_release, facts.kernel_release);
-    screen.state = observe(services, store, screen.local, screen.config);
-    if (screen.local.manifest) {
-        const ExposurePlan plan =
-            plan_exposure(profile, facts, *screen.local.manifest, store.generation_path(screen.local.manifest->pair()),
-                          screen.config.exposure, {});
-        screen.exposure = fmt::format("{} {}", to_string(plan.mode), to_string(services.exposure.inspect(plan)));
-        screen.missing_nodes = services.nodes.missing(screen.local.manifest->device_nodes);
-    } else {
-        screen.exposure = "absent";
-    }
-    screen.cdi = look_at_cdi(services.root, store, screen.config, screen.local.current);
+    screen.driver = look_at_driver(services, store, screen.local, screen.config);
+    screen.exposure = screen.local.manifest
+                          ? fmt::format("{} {}", to_string(choose_mode(profile, facts, screen.config.exposure)),
+                                        to_string(screen.driver.exposure))
+                          : std::string{"absent"};
+    screen.cdi = look_at_cdi(services, store, screen.config, screen.local, screen.local.current);
     screen.foreign = present_foreign_units(services.root, screen.local.record.value_or(Record{}));
-    DaemonPlan daemons;
-    if (screen.local.manifest) daemons = daemon_plan(services, *screen.local.manifest, facts);
     const bool reachable = services.units.reachable();
-    for (const PlannedDaemon& daemon : daemons.daemons) {
+    for (const PlannedDaemon& daemon : screen.driver.daemons.daemons) {
         screen.daemons.emplace_back(daemon.name, reachable ? services.units.active_state(daemon.unit) : std::nullopt);
     }
-    screen.daemon_problems = std::move(daemons.problems);
     return screen;
 }
 
@@ -136,9 +125,9 @@ ordered_json to_json(const Screen& screen) {
     }
     return {
         {"schema", 1},
-        {"state", overdrive::to_string(screen.state.word)},
-        {"because", overdrive::to_string(screen.state.because)},
-        {"why", screen.state.why},
+        {"state", overdrive::to_string(screen.driver.state.word)},
+        {"because", overdrive::to_string(screen.driver.state.because)},
+        {"why", screen.driver.state.why},
         {"os", {{"id", facts.os_release.id()}, {"version_id", facts.os_release.version_id()}, {"key", screen.os_key}}},
         {"kernel_release", facts.kernel_release},
         {"architecture", facts.architecture},
@@ -156,10 +145,10 @@ ordered_json to_json(const Screen& screen) {
         {"modules", modules_json(screen)},
         {"exposure", screen.exposure},
         {"firmware_path", facts.firmware_path},
-        {"missing_nodes", screen.missing_nodes},
+        {"missing_nodes", screen.driver.missing_nodes},
         {"cdi", screen.cdi.to_json()},
         {"daemons", daemons_json(screen)},
-        {"daemon_problems", screen.daemon_problems},
+        {"daemon_problems", screen.driver.daemons.problems},
         {"foreign_units", foreign_units_json(screen.foreign)},
         {"warnings", screen.warnings}};
 }
@@ -194,7 +183,7 @@ std::string generations_text(const Screen& screen) {
 
 std::string to_text(const Screen& screen) {
     const HostFacts& facts = screen.local.facts;
-    std::string text = fmt::format("{}\n\n", screen.state.text());
+    std::string text = fmt::format("{}\n\n", screen.driver.state.text());
     const auto row = [&text](std::string_view name, std::string_view value) {
         text += fmt::format("{:<13}{}\n", name, value);
     };
@@ -212,11 +201,12 @@ std::string to_text(const Screen& screen) {
     row("modules", modules_text(screen));
     row("libraries", screen.exposure);
     row("firmware", facts.firmware_path.empty() ? std::string{"-"} : facts.firmware_path);
-    row("nodes", screen.missing_nodes.empty() ? std::string{screen.local.manifest ? "complete" : "-"}
-                                              : fmt::format("missing: {}", fmt::join(screen.missing_nodes, ", ")));
+    row("nodes", screen.driver.missing_nodes.empty()
+                     ? std::string{screen.local.manifest ? "complete" : "-"}
+                     : fmt::format("missing: {}", fmt::join(screen.driver.missing_nodes, ", ")));
     row("containers", screen.cdi.text());
     for (const auto& [name, state] : screen.daemons) row(name.substr(name.find('-') + 1), state.value_or("unknown"));
-    for (const std::string& problem : screen.daemon_problems) row("daemon", problem);
+    for (const std::string& problem : screen.driver.daemons.problems) row("daemon", problem);
     for (const ForeignUnit& foreign : screen.foreign) row("not ours", to_text(foreign));
     for (const std::string& warning : screen.warnings) row("warning", warning);
     return text;

@@ -16,19 +16,30 @@ namespace overdrive {
 
 namespace {
 
-/// The history as far as it can be read; a damaged record tells nothing.
-std::vector<Event> read_history(const Root& root) {
+/// The record's file; empty when there is none or it cannot be read.
+std::string record_text(const Root& root) {
     try {
-        const auto record = Store{root}.load_record();
-        return record ? record->history : std::vector<Event>{};
+        return root.read_file(Store{root}.record_path()).value_or("");
     } catch (const Error&) {
         return {};
     }
 }
 
-/// The events of `now` that come after the last one of `before` and are of this verb, or of the recovery that it began
-/// with: another run may have ended while this one waited for the lock.
-std::vector<Event> added(const std::vector<Event>& before, const std::vector<Event>& now, std::string_view verb) {
+/// The history as far as it can be read; a damaged record tells nothing.
+std::vector<Event> history_in(const std::string& text) {
+    try {
+        return Record::parse(text).history;
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+/// The events of one record that come after the last one of a record before it and are of this verb, or of the recovery
+/// that it began with: another run may have ended while this one waited for the lock.
+std::vector<Event> added(const std::string& text_before, const std::string& text, std::string_view verb) {
+    if (text == text_before) return {};
+    const std::vector<Event> before = history_in(text_before);
+    const std::vector<Event> now = history_in(text);
     const auto last = before.empty() ? now.rend() : std::find(now.rbegin(), now.rend(), before.back());
     std::vector<Event> events;
     std::copy_if(last.base(), now.end(), std::back_inserter(events),
@@ -40,7 +51,7 @@ std::vector<Event> added(const std::vector<Event>& before, const std::vector<Eve
 class Run {
 public:
     Run(std::string_view verb, Services& services, Report& report)
-        : services_{services}, report_{report}, begun_{services.clock.steady()}, history_{read_history(services.root)} {
+        : services_{services}, report_{report}, begun_{services.clock.steady()}, record_{record_text(services.root)} {
         telling_.verb = verb;
     }
 
@@ -55,7 +66,7 @@ public:
 private:
     void look() {
         telling_.took = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.steady() - begun_);
-        telling_.events = added(history_, read_history(services_.root), telling_.verb);
+        telling_.events = added(record_, record_text(services_.root), telling_.verb);
         telling_.state = read_told_state(services_.root, kStatusFile);
         telling_.before = read_told_state(services_.root, kToldFile);
         if (!telling_.is_change()) return;
@@ -86,7 +97,7 @@ private:
     Services& services_;
     Report& report_;
     std::chrono::steady_clock::time_point begun_;
-    std::vector<Event> history_;
+    std::string record_;  ///< as it was
     Telling telling_;
 };
 

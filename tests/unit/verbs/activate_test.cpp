@@ -58,6 +58,34 @@ TEST_F(ActivateTest, TheSecondTimeChangesNothingAndSaysSo) {
     EXPECT_THAT(report_.text, HasSubstr("nothing to do"));
 }
 
+TEST_F(ActivateTest, WithNothingToDoTheHostIsLookedAtOnce) {
+    activate();
+    int facts_read = 0;
+    int fabric_read = 0;
+    Services services = host_.services();
+    services.read_facts = [&, read = services.read_facts] {
+        ++facts_read;
+        return read();
+    };
+    services.read_fabric_facts = [&] {
+        ++fabric_read;
+        return FabricFacts{};
+    };
+    run_activate({}, services, report_);
+    ASSERT_EQ(report_.json["result"], "nothing-to-do");
+    EXPECT_EQ(std::pair(facts_read, fabric_read), std::pair(1, 1));
+    run_status({}, services, report_);
+    EXPECT_EQ(std::pair(facts_read, fabric_read), std::pair(2, 2));
+}
+
+TEST_F(ActivateTest, TellsWhereTheTimeWent) {
+    activate();
+    std::vector<std::string> parts;
+    for (const auto& part : report_.json["times"]) parts.push_back(part["step"]);
+    EXPECT_THAT(parts, ElementsAre("preflight", "prepare", "load-modules", "point-current", "expose", "make-nodes",
+                                   "verify-driver", "write-cdi", "settle"));
+}
+
 TEST_F(ActivateTest, AFailureAtAnyPointLeavesTheHostAsBefore) {
     constexpr int kOptionalModule = 3;
     int fail_at = 1;
