@@ -100,7 +100,9 @@ TEST(ValidateCdiSpecTest, AnnotationsHaveKeysAsKubernetesHasThem) {
     spec.version = "0.6.0";
     spec.annotations = {{"example.com/key", "any \n value"}, {"key", ""}};
     EXPECT_THAT(faults_of(spec), IsEmpty());
-    for (const std::string key : {"", "/", "a/", "/b", "a b", "_a", "a/b/c", std::string(64, 'x').c_str()}) {
+    const std::string too_long(64, 'x');
+    for (const std::string& key :
+         std::initializer_list<std::string>{"", "/", "a/", "/b", "a b", "_a", "a/b/c", too_long}) {
         spec.annotations = {{key, "v"}};
         EXPECT_EQ(faults_of(spec).size(), 1U) << key;
     }
