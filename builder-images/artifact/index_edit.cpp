@@ -1,5 +1,7 @@
 #include "builder-images/artifact/index_edit.hpp"
 
+#include "builder-images/artifact/delta/delta_image.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,6 +15,11 @@ namespace {
 
 bool is_same_place(const OfferedPair& a, const OfferedPair& b) {
     return a.pair == b.pair && a.architecture == b.architecture;
+}
+
+bool has_version(const PairIndex& index, std::string_view version) {
+    return std::any_of(index.pairs.begin(), index.pairs.end(),
+                       [&](const OfferedPair& offer) { return offer.pair.driver.version() == version; });
 }
 
 /// A driver id names itself; a branch all of its drivers with modules of that kind.
@@ -84,10 +91,28 @@ std::vector<std::string> remove_tags(PairIndex& index, const std::vector<std::st
     std::vector<std::string> missing;
     for (const std::string& tag : tags) {
         const auto removed =
-            std::erase_if(index.pairs, [&](const OfferedPair& offer) { return tag_of(offer.pair) == tag; });
+            std::erase_if(index.pairs, [&](const OfferedPair& offer) { return tag_of(offer.pair) == tag; }) +
+            std::erase_if(index.deltas, [&](const OfferedDelta& delta) { return tag_of(delta) == tag; });
         if (removed == 0) missing.push_back(tag);
     }
     return missing;
+}
+
+void add_deltas(PairIndex& index, const std::vector<OfferedDelta>& deltas) {
+    for (const OfferedDelta& delta : deltas) {
+        if (!has_version(index, delta.to_version))
+            throw Error{
+                Errc::usage,
+                fmt::format("the delta {} leads to a driver version of which the index has no pair", tag_of(delta))}
+                .with_remedy("add a pair of that version first, or in the same run");
+        std::erase_if(index.deltas,
+                      [&](const OfferedDelta& each) { return each.from == delta.from && each.to == delta.to; });
+        index.deltas.push_back(delta);
+    }
+}
+
+void drop_stale_deltas(PairIndex& index) {
+    std::erase_if(index.deltas, [&](const OfferedDelta& delta) { return !has_version(index, delta.to_version); });
 }
 
 std::vector<std::string> empty_channels(const PairIndex& index) {

@@ -30,8 +30,15 @@ void add_offers(PairIndex& index, const std::vector<OfferedPair>& offers, std::u
 /// The same, and takes out all others.
 void replace_offers(PairIndex& index, const std::vector<OfferedPair>& offers, std::uint64_t now);
 
-/// Takes the pairs with these tags out. @return the tags that it did not have
+/// Takes the pairs and deltas with these tags out. @return the tags that it did not have
 std::vector<std::string> remove_tags(PairIndex& index, const std::vector<std::string>& tags);
+
+/// Puts deltas into the index, for what it has from and to the same layers.
+/// @throws Error usage: it has no pair of the driver version that a delta leads to
+void add_deltas(PairIndex& index, const std::vector<OfferedDelta>& deltas);
+
+/// Takes out the deltas that lead to a driver version that no pair has any more.
+void drop_stale_deltas(PairIndex& index);
 
 /// Channels that no pair is for, as `name -> driver`.
 [[nodiscard]] std::vector<std::string> empty_channels(const PairIndex& index);

@@ -36,9 +36,10 @@ int run(int argc, char** argv) {
         "oci-archive:FILE[:TAG].\n"
         "Exit codes: 0 done or nothing to do, 1 failed, 2 usage, configuration or trust, 3 no such image,\n"
         "            6 registry unreachable or login refused, 7 others keep overwriting the tag, 8 the answer is no "
-        "(verify).");
+        "(verify, delta).");
     Chosen chosen;
     add_packing_verbs(app, chosen);
+    add_delta_verb(app, chosen);
     add_moving_verbs(app, chosen);
     add_tag_verb(app, chosen);
     add_remove_verb(app, chosen);

@@ -19,8 +19,8 @@ constexpr std::size_t kBuffers = 32;  // 8 MiB
 /// One stream, one thread.
 class StreamAhead final : public DecodeAhead {
 public:
-    StreamAhead(std::unique_ptr<Decompressor> decompressor, Fail fail)
-        : decompressor_{std::move(decompressor)}, fail_{std::move(fail)}, thread_{[this] { decode(); }} {}
+    StreamAhead(std::function<void(ByteQueue& decoded)> decode, Fail fail)
+        : decode_{std::move(decode)}, fail_{std::move(fail)}, thread_{[this] { run(); }} {}
     ~StreamAhead() override { queue_.close(ByteQueue::AfterClose::stop); }
 
     std::string_view next() override { return queue_.next(); }
@@ -28,10 +28,10 @@ public:
     void close() override { queue_.close(ByteQueue::AfterClose::stop); }
 
 private:
-    void decode() noexcept {
+    void run() noexcept {
         bool complete = false;
         try {
-            while (const std::size_t bytes = decompressor_->read(queue_.room())) queue_.put(bytes);
+            decode_(queue_);
             complete = true;
         } catch (const QueueClosed&) {  // whoever closed it says why
         } catch (...) {
@@ -40,7 +40,7 @@ private:
         queue_.end(complete);
     }
 
-    std::unique_ptr<Decompressor> decompressor_;
+    std::function<void(ByteQueue& decoded)> decode_;
     Fail fail_;
     ByteQueue queue_{kBuffers, kBufferBytes};
     std::jthread thread_;  // last: it uses the others
@@ -48,10 +48,19 @@ private:
 
 }  // namespace
 
+std::unique_ptr<DecodeAhead> decode_in_thread(std::function<void(ByteQueue& decoded)> decode, DecodeAhead::Fail fail) {
+    return std::make_unique<StreamAhead>(std::move(decode), std::move(fail));
+}
+
 std::unique_ptr<DecodeAhead> decode_ahead(std::string_view media_type, DecodeAhead::Pull pull, DecodeAhead::Fail fail) {
     if (media_type.ends_with("+zstd")) return make_zstd_ahead(std::move(pull), std::move(fail));
-    if (media_type.ends_with("+gzip") || media_type.ends_with(".tar.gzip"))
-        return std::make_unique<StreamAhead>(make_gzip_decompressor(std::move(pull)), std::move(fail));
+    if (media_type.ends_with("+gzip") || media_type.ends_with(".tar.gzip")) {
+        const std::shared_ptr<Decompressor> gzip = make_gzip_decompressor(std::move(pull));
+        const auto decode = [gzip](ByteQueue& decoded) {
+            while (const std::size_t bytes = gzip->read(decoded.room())) decoded.put(bytes);
+        };
+        return decode_in_thread(decode, std::move(fail));
+    }
     throw Error{Errc::bad_archive,
                 fmt::format("media type '{}' is neither tar+zstd nor tar+gzip", media_type.substr(0, 100))};
 }

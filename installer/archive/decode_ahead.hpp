@@ -31,7 +31,13 @@ public:
     virtual void close() = 0;
 };
 
-/// Starts to decode.
+class ByteQueue;
+
+/// Starts to decode in one thread. @param decode puts all bytes into the queue; may throw
+[[nodiscard]] std::unique_ptr<DecodeAhead> decode_in_thread(std::function<void(ByteQueue& decoded)> decode,
+                                                            DecodeAhead::Fail fail);
+
+/// Starts to decode a layer.
 /// @param media_type of the layer: `...+zstd`, `...+gzip`, `....tar.gzip`
 /// @throws Error bad_archive when it is none of these
 [[nodiscard]] std::unique_ptr<DecodeAhead> decode_ahead(std::string_view media_type, DecodeAhead::Pull pull,

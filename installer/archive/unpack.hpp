@@ -54,4 +54,10 @@ struct UnpackedFile {
 std::vector<UnpackedFile> unpack_layer(ArtifactSource& source, const LayerDescriptor& layer, int staging,
                                        const UnpackRules& rules, Progress& progress);
 
+/// Gives all bytes of a layer to `sink`, as ArtifactSource::read_blob does.
+using ReadLayer = std::function<void(const ArtifactSource::Sink& sink)>;
+/// The same of a layer that is read in another way.
+std::vector<UnpackedFile> unpack_layer(const ReadLayer& read, const LayerDescriptor& layer, int staging,
+                                       const UnpackRules& rules, Progress& progress);
+
 }  // namespace overdrive

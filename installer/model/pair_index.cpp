@@ -62,6 +62,12 @@ Digest digest_of(const JsonReader& reader, const std::string& name) {
     }
 }
 
+void sort_deltas(std::vector<OfferedDelta>& deltas) {
+    std::sort(deltas.begin(), deltas.end(), [](const OfferedDelta& a, const OfferedDelta& b) {
+        return std::tie(a.to, a.from) < std::tie(b.to, b.from);
+    });
+}
+
 class IndexReader {
 public:
     explicit IndexReader(const JsonReader& reader) : reader_{reader} {}
@@ -77,6 +83,7 @@ public:
         for (const JsonReader& system : reader_.objects("systems")) read_system(system, index.pairs);
         sort_offers(index.pairs);
         check_once(index.pairs);
+        if (reader_.has("deltas")) index.deltas = read_deltas();
         return index;
     }
 
@@ -156,6 +163,33 @@ private:
         return offer;
     }
 
+    [[nodiscard]] std::vector<OfferedDelta> read_deltas() const {
+        std::vector<OfferedDelta> deltas;
+        for (const JsonReader& entry : reader_.objects("deltas")) {
+            const auto version = [&](const char* name) {
+                std::string text = entry.string(name);
+                if (!DriverId::is_valid(text)) entry.fail(name, "is no driver version");
+                return text;
+            };
+            deltas.push_back({.from = digest_of(entry, "from"),
+                              .to = digest_of(entry, "to"),
+                              .from_version = version("from_version"),
+                              .to_version = version("to_version"),
+                              .manifest = digest_of(entry, "manifest"),
+                              .blob = digest_of(entry, "blob"),
+                              .download_bytes = number_up_to(entry, "download_bytes", kMostSize)});
+        }
+        if (deltas.size() > PairIndex::kMostDeltas)
+            reader_.fail("deltas", fmt::format("are more than {}", PairIndex::kMostDeltas));
+        sort_deltas(deltas);
+        const auto twice = std::adjacent_find(
+            deltas.begin(), deltas.end(),
+            [](const OfferedDelta& a, const OfferedDelta& b) { return a.from == b.from && a.to == b.to; });
+        if (twice != deltas.end())
+            reader_.fail("deltas", fmt::format("lead from {} to {} twice", twice->from.text(), twice->to.text()));
+        return deltas;
+    }
+
     /// A node that asks for a pair must find one answer.
     void check_once(std::vector<OfferedPair>& pairs) const {
         std::vector<std::tuple<std::string_view, std::string_view, std::string_view>> names;
@@ -194,9 +228,24 @@ ordered_json system_json(const OfferedPair& offer) {
     return json;
 }
 
+ordered_json delta_json(const OfferedDelta& delta) {
+    return {{"from", delta.from.text()},
+            {"to", delta.to.text()},
+            {"from_version", delta.from_version},
+            {"to_version", delta.to_version},
+            {"manifest", delta.manifest.text()},
+            {"blob", delta.blob.text()},
+            {"download_bytes", delta.download_bytes}};
+}
+
 std::vector<OfferedPair> sorted(std::vector<OfferedPair> pairs) {
     sort_offers(pairs);
     return pairs;
+}
+
+std::vector<OfferedDelta> sorted(std::vector<OfferedDelta> deltas) {
+    sort_deltas(deltas);
+    return deltas;
 }
 
 }  // namespace
@@ -235,12 +284,13 @@ std::string PairIndex::to_json() const {
         const auto proof = std::lower_bound(proofs.begin(), proofs.end(), offer.proof) - proofs.begin();
         systems.back()["pairs"].push_back(pair_json(offer, static_cast<std::size_t>(proof)));
     }
-    std::string text = ordered_json{{"schema", kSchema},         {"min_reader", 1},
-                                    {"serial", serial},          {"created", created},
-                                    {"repository", repository},  {"channels", channels},
-                                    {"proofs", std::move(list)}, {"systems", std::move(systems)}}
-                           .dump() +
-                       "\n";
+    ordered_json document{{"schema", kSchema},         {"min_reader", 1},
+                          {"serial", serial},          {"created", created},
+                          {"repository", repository},  {"channels", channels},
+                          {"proofs", std::move(list)}, {"systems", std::move(systems)}};
+    if (!deltas.empty()) document["deltas"] = ordered_json::array();
+    for (const OfferedDelta& delta : sorted(deltas)) document["deltas"].push_back(delta_json(delta));
+    std::string text = document.dump() + "\n";
     try {
         static_cast<void>(parse(text));
     } catch (const Error& error) {
@@ -252,7 +302,8 @@ std::string PairIndex::to_json() const {
 }
 
 bool PairIndex::offers_the_same(const PairIndex& other) const {
-    return repository == other.repository && channels == other.channels && sorted(pairs) == sorted(other.pairs);
+    return repository == other.repository && channels == other.channels && sorted(pairs) == sorted(other.pairs) &&
+           sorted(deltas) == sorted(other.deltas);
 }
 
 }  // namespace overdrive

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/digest.hpp"
+#include "model/offered_delta.hpp"
 #include "model/pair.hpp"
 
 namespace overdrive {
@@ -45,14 +46,17 @@ struct PairIndex {
     static constexpr std::size_t kMostBytes = 8U << 20U;
     static constexpr std::size_t kMostPairs = 12'000;
     static constexpr std::size_t kMostChannels = 64;
+    static constexpr std::size_t kMostDeltas = 1000;
 
     std::uint64_t serial = 0;                       ///< greater in every newer one of the repository
     std::uint64_t created = 0;                      ///< seconds since the epoch
     std::string repository;                         ///< `registry.example/overdrive/nvidia-debian`
     std::map<std::string, std::string> channels{};  ///< name -> driver id or branch
     std::vector<OfferedPair> pairs{};               ///< by OS, OS key, kernel release, architecture, driver id
+    /// Optional in the document, and unknown to programs older than it, which do without. @see docs/delta.md
+    std::vector<OfferedDelta> deltas{};
 
-    /// @throws Error bad_manifest naming the field: malformed, too large, a newer `min_reader`, a pair twice
+    /// @throws Error bad_manifest naming the field: malformed, too large, a newer `min_reader`, a pair or a delta twice
     [[nodiscard]] static PairIndex parse(std::string_view json);
     /// One line; the same content gives the same bytes, whatever the order of `pairs`.
     /// @throws Error usage when it is more than `parse` would read

@@ -8,6 +8,7 @@
 
 #include "archive/unpack.hpp"
 #include "model/completeness.hpp"
+#include "store/apply_delta.hpp"
 #include "store/copy_tree.hpp"
 #include "store/reuse.hpp"
 #include "store/space.hpp"
@@ -117,6 +118,26 @@ void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDe
     result.bytes_downloaded += layer.size;
 }
 
+/// Makes user space with a delta, where one is of use here. @return whether that worked
+bool patch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer,
+                      std::span<const OfferedDelta> deltas, const Staging& staging, const Store& store,
+                      Progress& progress) {
+    const auto usable = find_usable_delta(deltas, layer, store);
+    if (!usable) return false;
+    try {
+        apply_delta(source, *usable, staging, store, result.manifest, progress);
+    } catch (const Error& error) {
+        // What the whole layer would not get over either.
+        if (error.code() == Errc::interrupted || error.code() == Errc::no_space) throw;
+        result.delta_failed =
+            fmt::format("the delta {} from {}: {}", usable->delta.blob.text(), usable->from.path(), error.what());
+        return false;
+    }
+    result.delta = usable->delta;
+    result.bytes_downloaded += usable->delta.download_bytes;
+    return true;
+}
+
 /// What the driver layers announce, without user space that a retained generation has.
 UnpackedSize announced_need(const ResolvedArtifact& artifact, const Store& store, const SpaceLeft& left) {
     const bool reuses = !generations_with(store, layer_of(artifact, LayerRole::user_space).digest).empty();
@@ -131,7 +152,8 @@ void require_room_for(const ResolvedArtifact& artifact, const Store& store) {
 }
 
 FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
-                           const Store& store, Progress& progress, const ManifestCheck& check) {
+                           const Store& store, Progress& progress, const ManifestCheck& check,
+                           std::span<const OfferedDelta> deltas) {
     UnpackedSize need;
     const auto fetch = [&] {
         const LayerDescriptor& modules = layer_of(artifact, LayerRole::modules);
@@ -151,7 +173,8 @@ FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artif
         check_modules(result.manifest, written);
         if (check) check(result.manifest, result.driver_json, result.signature);
         require_complete(result.manifest);
-        if (!reuse_any_user_space(result, user_space.digest, staging, store, progress)) {
+        if (!reuse_any_user_space(result, user_space.digest, staging, store, progress) &&
+            !patch_user_space(result, source, user_space, deltas, staging, store, progress)) {
             fetch_user_space(result, source, user_space, staging, store, progress);
         }
         check_tree(store.root(), staging.path(), result.manifest);

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "model/driver_manifest.hpp"
+#include "model/offered_delta.hpp"
 #include "ports/artifact_source.hpp"
 #include "ports/progress.hpp"
 #include "store/staging.hpp"
@@ -22,6 +24,8 @@ struct FetchResult {
     std::uint64_t bytes_downloaded = 0;    ///< compressed; 0 for an unpacked image
     bool reused_user_space = false;        ///< from a retained generation, by reflink or hard link
     std::string not_reused;                ///< why a retained generation with equal user space was not reused
+    std::optional<OfferedDelta> delta{};   ///< that user space was made with
+    std::string delta_failed{};            ///< why one that was offered was of no use, so that all was fetched
 };
 
 /// Looks at driver.json before the large layer is fetched; throws to refuse (does not fit, not signed).
@@ -33,13 +37,15 @@ using ManifestCheck = std::function<void(const DriverManifest& manifest, const s
 void require_room_for(const ResolvedArtifact& artifact, const Store& store);
 
 /// Fetches the two driver layers of an artifact into `staging`: the modules layer first, which holds driver.json; then
-/// user space, from a retained generation that has the same layer or else from the source.
-/// @param check may be empty
+/// user space: from a retained generation that has the same layer, else by one of `deltas` from a generation that has
+/// another one, else from the source as a whole. Whatever goes wrong with a delta is told in the result.
+/// @param check  may be empty
+/// @param deltas that the source offers, of any layers
 /// @throws Error digest_mismatch, truncated, bad_archive, bad_manifest, incomplete_artifact, unreachable, no_space, io;
 ///         what `check` threw
 [[nodiscard]] FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact,
                                          const Staging& staging, const Store& store, Progress& progress,
-                                         const ManifestCheck& check);
+                                         const ManifestCheck& check, std::span<const OfferedDelta> deltas = {});
 
 /// The same out of an image that is unpacked already: the container that we run in. Only files that driver.json lists
 /// are taken; a file below /driver that it does not list is refused.

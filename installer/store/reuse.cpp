@@ -58,13 +58,12 @@ public:
     Cloner(const Store& store, UniqueFd source, const Staging& staging)
         : store_{store}, source_{std::move(source)}, writer_{staging.fd()} {}
 
-    CloneResult run(const DriverManifest& manifest) {
-        for (const FileSpec& spec : manifest.files) {
-            if (spec.layer == LayerRole::user_space) specs_.push_back(&spec);
-        }
+    CloneResult run(std::vector<FileToClone> files) {
+        files_ = std::move(files);
         // A few files hold nearly all bytes: with one of them last, the others would wait for it.
-        std::stable_sort(specs_.begin(), specs_.end(),
-                         [](const FileSpec* left, const FileSpec* right) { return left->size > right->size; });
+        std::stable_sort(files_.begin(), files_.end(), [](const FileToClone& left, const FileToClone& right) {
+            return left.wanted->size > right.wanted->size;
+        });
         work();
         try {
             if (failure_) std::rethrow_exception(failure_);
@@ -92,7 +91,7 @@ private:
     void take_next_ones() noexcept {
         try {
             std::vector<char> buffer(kBlock);
-            for (std::size_t at = next_++; at < specs_.size() && !failed_; at = next_++) take(*specs_[at], buffer);
+            for (std::size_t at = next_++; at < files_.size() && !failed_; at = next_++) take(files_[at], buffer);
         } catch (...) {
             const std::lock_guard lock{mutex_};
             if (!failure_) failure_ = std::current_exception();
@@ -100,7 +99,8 @@ private:
         }
     }
 
-    void take(const FileSpec& spec, std::vector<char>& buffer) {
+    void take(const FileToClone& taken, std::vector<char>& buffer) {
+        const FileSpec& spec = *taken.wanted;
         if (spec.is_link()) {
             if (!link_stays_inside(spec.path, spec.link_target)) {
                 throw NotReusable{fmt::format("the link '{}' leads out of the tree", spec.path)};
@@ -110,9 +110,9 @@ private:
             made_.push_back(spec.path);
             return;
         }
-        const UniqueFd file{open_beneath(source_.get(), spec.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+        const UniqueFd file{open_beneath(source_.get(), taken.from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
                                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)};
-        if (!file) throw NotReusable{fmt::format("'{}' is missing in it", spec.path)};
+        if (!file) throw NotReusable{fmt::format("'{}' is missing in it", taken.from)};
         check(file.get(), spec, buffer);
         const std::lock_guard lock{mutex_};
         made_.push_back(spec.path);
@@ -158,7 +158,7 @@ private:
 
     const Store& store_;
     UniqueFd source_;
-    std::vector<const FileSpec*> specs_;
+    std::vector<FileToClone> files_;
     std::atomic<std::size_t> next_{0};
     std::atomic<bool> failed_{false};
 
@@ -172,13 +172,20 @@ private:
 
 }  // namespace
 
-CloneResult clone_user_space(const Store& store, const Pair& from, const Staging& staging,
-                             const DriverManifest& manifest) {
+CloneResult clone_files(const Store& store, const Pair& from, const Staging& staging, std::vector<FileToClone> files) {
     auto source = store.root().open_if_exists(store.generation_path(from), O_PATH | O_DIRECTORY);
     if (!source) return {.reason = fmt::format("generation {} is not there", from.path())};
-    CloneResult result = Cloner{store, std::move(*source), staging}.run(manifest);
+    CloneResult result = Cloner{store, std::move(*source), staging}.run(std::move(files));
     if (!result.reused) result.reason = fmt::format("generation {}: {}", from.path(), result.reason);
     return result;
+}
+
+CloneResult clone_user_space(const Store& store, const Pair& from, const Staging& staging,
+                             const DriverManifest& manifest) {
+    std::vector<FileToClone> files;
+    for (const FileSpec& spec : manifest.files)
+        if (spec.layer == LayerRole::user_space) files.push_back({&spec, spec.path});
+    return clone_files(store, from, staging, std::move(files));
 }
 
 }  // namespace overdrive

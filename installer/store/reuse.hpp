@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/driver_manifest.hpp"
 #include "store/staging.hpp"
@@ -19,10 +20,20 @@ struct CloneResult {
     std::uint64_t copied = 0;  ///< files that could be neither: copied, bytes and all
 };
 
-/// Makes the user-space files of `manifest` in `staging` out of the generation `from`, which was installed from the
-/// same user-space layer. Every file is hashed again first: what differs by a bit is not reused, and then nothing is.
-/// Each file becomes a reflink, else a hard link, else a copy.
+/// A file or link of a new tree, and the path under which an installed one has the same.
+struct FileToClone {
+    const FileSpec* wanted = nullptr;  ///< not owned
+    std::string from;                  ///< of no meaning for a link, which is made anew
+};
+
+/// Makes files in `staging` out of those of the generation `from`. Every file is hashed again first: when one differs
+/// by a bit, or is missing, none is made. Each file becomes a reflink, else a hard link, else a copy.
 /// @throws Error io, no_space on the staging side only
+[[nodiscard]] CloneResult clone_files(const Store& store, const Pair& from, const Staging& staging,
+                                      std::vector<FileToClone> files);
+
+/// Makes the user-space files of `manifest` in `staging` out of the generation `from`, which was installed from the
+/// same user-space layer; see `clone_files`.
 [[nodiscard]] CloneResult clone_user_space(const Store& store, const Pair& from, const Staging& staging,
                                            const DriverManifest& manifest);
 

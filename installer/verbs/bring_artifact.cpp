@@ -37,7 +37,12 @@ FillStaging::Fill fetching(Services& services, Store& store, const Trusting& tru
             check_module_files(services.modules, staging.path(), manifest);
         };
         const FetchResult fetched =
-            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check);
+            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check, found.deltas);
+        if (!fetched.not_reused.empty())
+            report.warn(fmt::format("installed user space was not reused: {}", fetched.not_reused));
+        if (!fetched.delta_failed.empty())
+            report.warn(fmt::format("all of user space was fetched, because of {}", fetched.delta_failed));
+        if (fetched.delta) installed.delta_from = fetched.delta->from_version;
         installed.bytes_downloaded = fetched.bytes_downloaded;
         installed.reused_user_space = fetched.reused_user_space;
         return describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall());

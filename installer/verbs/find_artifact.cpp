@@ -28,6 +28,19 @@ bool is_of_one_source(Errc code) {
     return code == Errc::unreachable || code == Errc::login_refused || code == Errc::tls_refused;
 }
 
+/// Whether the node lacks this user space, but has that of another version of the branch.
+bool may_start_from_a_delta(const Store& store, const FoundArtifact& found) {
+    bool has_branch = false;
+    for (const GenerationInfo& generation : store.list_generations()) {
+        const Digest* installed = generation.layer(LayerRole::user_space);
+        if (installed == nullptr) continue;
+        for (const LayerDescriptor& layer : found.artifact.layers)
+            if (layer.role == LayerRole::user_space && layer.digest == *installed) return false;
+        has_branch = has_branch || generation.pair.driver.branch() == found.pair.driver.branch();
+    }
+    return has_branch;
+}
+
 /// A search in one source after the other.
 class Search {
 public:
@@ -55,10 +68,26 @@ private:
         Pair pair{DriverId::parse(wish.text), question_.os_key};
         report_.note(fmt::format("asking {} for {}", source.name(), tag_of(pair)));
         auto artifact = source.resolve(tag_of(pair), architecture_);
-        if (artifact) return FoundArtifact{nullptr, std::move(*artifact), std::move(pair)};
+        if (artifact) {
+            FoundArtifact found{nullptr, std::move(*artifact), std::move(pair)};
+            if (may_start_from_a_delta(store_, found)) look_for_deltas(source, found);
+            return found;
+        }
         misses.without.push_back(source.name());
         look_for_near(source);
         return std::nullopt;
+    }
+
+    /// Nothing rests on it: without a delta all is fetched.
+    void look_for_deltas(ArtifactSource& source, FoundArtifact& found) {
+        try {
+            if (auto index = ask_index(services_, store_, config_, trusting_, source))
+                found.deltas = std::move(index->index.deltas);
+        } catch (const Error& error) {
+            if (error.code() == Errc::interrupted) throw;
+            report_.warn(
+                fmt::format("whether there is a delta from an installed driver is not known: {}", error.what()));
+        }
     }
 
     /// Nothing rests on it: what is near is named as far as it is known.
@@ -87,6 +116,7 @@ private:
              choose_pairs(trusted->index, resolve_channel(trusted->index, wish), question_)) {
             if (auto found = pinned(source, offer)) {
                 found->index = std::move(trusted->word);
+                found->deltas = std::move(trusted->index.deltas);
                 return found;
             }
         }

@@ -55,6 +55,8 @@ std::string text_of(const Installed& installed, const Ending& ending) {
         text = fmt::format("{} is installed from {}", path, installed.reference);
         if (installed.bytes_downloaded > 0)
             text += fmt::format(" ({} downloaded)", human_bytes(installed.bytes_downloaded));
+        if (!installed.delta_from.empty())
+            text += fmt::format(", user space by what changed since {}", installed.delta_from);
         if (installed.reused_user_space) text += ", user space reused from an installed driver";
         text += "\n";
     }
@@ -76,6 +78,7 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"reference", installed.reference},
             {"bytes_downloaded", installed.bytes_downloaded},
             {"reused_user_space", installed.reused_user_space},
+            {"delta_from", installed.delta_from.empty() ? ordered_json(nullptr) : ordered_json(installed.delta_from)},
             {"trust", trust_json(installed.vouching)},
             {"program_changed", ending.program_changed},
             {"units_changed", ending.units_changed},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "store/apply_delta.hpp"
 #include "store/fetch.hpp"
 #include "store/install_root.hpp"
 #include "store/verify_generation.hpp"
@@ -40,13 +41,33 @@ std::uint64_t driver_bytes(const ResolvedArtifact& artifact) {
     return bytes;
 }
 
+/// What is fetched where user space is made by a delta.
+struct DeltaDownload {
+    std::uint64_t bytes = 0;
+    std::string from_version;
+};
+
+std::optional<DeltaDownload> download_by_delta(const Store& store, const FoundArtifact& found) {
+    for (const LayerDescriptor& layer : found.artifact.layers) {
+        if (layer.role != LayerRole::user_space) continue;
+        if (const auto usable = find_usable_delta(found.deltas, layer, store))
+            return DeltaDownload{driver_bytes(found.artifact) - layer.size + usable->delta.download_bytes,
+                                 usable->delta.from_version};
+    }
+    return std::nullopt;
+}
+
 ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installed, const std::vector<Finding>& findings,
                    Report& report) {
     const std::string path = found.pair.path();
+    const auto by_delta = download_by_delta(store, found);
     std::vector<std::string> steps;
     if (!installed) {
-        steps.push_back(
-            fmt::format("fetch {} ({} at most)", found.artifact.reference, human_bytes(driver_bytes(found.artifact))));
+        steps.push_back(fmt::format(
+            "fetch {} ({} at most{})", found.artifact.reference, human_bytes(driver_bytes(found.artifact)),
+            by_delta
+                ? fmt::format("; {} by what changed since {}", human_bytes(by_delta->bytes), by_delta->from_version)
+                : ""));
         steps.push_back(
             fmt::format("verify its signature and every byte, unpack to {}", store.generation_path(found.pair)));
     }
@@ -64,6 +85,7 @@ ExitCode tell_plan(const Store& store, const FoundArtifact& found, bool installe
                    {"reference", found.artifact.reference},
                    {"manifest_digest", found.artifact.manifest_digest.text()},
                    {"bytes", driver_bytes(found.artifact)},
+                   {"bytes_by_delta", by_delta ? ordered_json(by_delta->bytes) : ordered_json(nullptr)},
                    {"steps", steps},
                    {"findings", to_json(findings)}},
                   text);

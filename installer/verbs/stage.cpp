@@ -170,7 +170,10 @@ Outcome fetch(const StageOptions& options, Services& services, Store& store, con
     });
     const std::string why = fmt::format(
         "{} is staged for {} from {} ({} downloaded{})", found.pair.path(), to_text(pending), found.artifact.reference,
-        human_bytes(installed.bytes_downloaded), installed.reused_user_space ? ", user space reused" : "");
+        human_bytes(installed.bytes_downloaded),
+        installed.reused_user_space    ? ", user space reused"
+        : installed.delta_from.empty() ? ""
+                                       : fmt::format(", user space by what changed since {}", installed.delta_from));
     return {.result = "staged", .why = why, .pending = pending, .pair = found.pair, .installed = installed};
 }
 

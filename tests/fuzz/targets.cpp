@@ -284,6 +284,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"tar-layer", fuzz_tar_layer},
         {"tar-walk", fuzz_tar_walk},
         {"compressed", fuzz_compressed},
+        {"delta", fuzz_delta},
     };
     return kTargets;
 }

@@ -23,6 +23,9 @@ void fuzz_tar_walk(std::string_view bytes);
 /// The target that undoes the compression of its bytes: zstd and gzip.
 void fuzz_compressed(std::string_view bytes);
 
+/// The target that reads its bytes as a delta from its first byte to its last.
+void fuzz_delta(std::string_view bytes);
+
 /// The target that reads its bytes as a WWW-Authenticate field and as the answer of a token service.
 void fuzz_challenge(std::string_view bytes);
 /// The target that reads its bytes as Retry-After, Content-Range, Range, ETag and Link.

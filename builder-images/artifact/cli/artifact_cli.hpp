@@ -8,6 +8,7 @@ namespace overdrive {
 
 /// Each adds its verbs to the command line.
 void add_packing_verbs(CLI::App& app, Chosen& chosen);  ///< pack, driver-json
+void add_delta_verb(CLI::App& app, Chosen& chosen);
 void add_moving_verbs(CLI::App& app, Chosen& chosen);   ///< push, copy
 void add_looking_verbs(CLI::App& app, Chosen& chosen);  ///< inspect, list
 void add_tag_verb(CLI::App& app, Chosen& chosen);       ///< tag

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder-images/artifact/cli/artifact_cli.hpp"
+#include "builder-images/artifact/delta/delta_image.hpp"
 #include "builder-images/artifact/files.hpp"
 #include "model/pair_index_view.hpp"
 
@@ -44,11 +45,22 @@ IndexTrust index_trust(const IndexArguments& arguments, const PlaceReference& pl
 ordered_json index_json(const PairIndex& index, const std::optional<Digest>& digest, bool verified) {
     ordered_json pairs = ordered_json::array();
     for (const OfferedPair& offer : index.pairs) pairs.push_back(offer_json(offer));
+    ordered_json deltas = ordered_json::array();
+    for (const OfferedDelta& delta : index.deltas) {
+        deltas.push_back({{"tag", tag_of(delta)},
+                          {"from_version", delta.from_version},
+                          {"to_version", delta.to_version},
+                          {"from", delta.from.text()},
+                          {"to", delta.to.text()},
+                          {"manifest", delta.manifest.text()},
+                          {"blob", delta.blob.text()},
+                          {"download_bytes", delta.download_bytes}});
+    }
     return {{"schema", PairIndex::kSchema},   {"min_reader", 1},
             {"serial", index.serial},         {"created", index.created},
             {"repository", index.repository}, {"digest", digest ? ordered_json(digest->text()) : ordered_json(nullptr)},
             {"verified", verified},           {"channels", index.channels},
-            {"pairs", std::move(pairs)}};
+            {"pairs", std::move(pairs)},      {"deltas", std::move(deltas)}};
 }
 
 void add_index_verb(CLI::App& app, Chosen& chosen) {

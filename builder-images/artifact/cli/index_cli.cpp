@@ -5,6 +5,7 @@
 
 #include "builder-images/artifact/cli/index_arguments.hpp"
 #include "builder-images/artifact/cli/sign_arguments.hpp"
+#include "builder-images/artifact/delta/delta_image.hpp"
 #include "builder-images/artifact/files.hpp"
 #include "builder-images/artifact/index_edit.hpp"
 #include "builder-images/artifact/transfer/pair_facts.hpp"
@@ -50,19 +51,30 @@ public:
         place_ = &opener_.writer(reference_);
     }
 
-    /// The facts of all tags that were named, of images that one of the keys vouches for.
-    std::vector<OfferedPair> read_offers() {
-        std::vector<OfferedPair> offers;
+    /// What tags of an index name.
+    struct Named {
+        std::vector<OfferedPair> offers{};
+        std::vector<OfferedDelta> deltas{};
+    };
+
+    /// The facts of all tags that were named: of images that one of the keys vouches for, and of deltas, which need no
+    /// signature, since what they make is checked file by file.
+    Named read_named() {
+        Named named;
         for (const std::string& tag : arguments_.tags) {
             const RawManifest image = find_image(*place_, reference_.with_tag(tag));
+            if (is_delta(image)) {
+                named.deltas.push_back(parse_delta_manifest(image));
+                continue;
+            }
             if (!arguments_.allow_unsigned) require_signed(image, tag);
-            for (OfferedPair& offer : pair_facts(*place_, image, tag)) offers.push_back(std::move(offer));
+            for (OfferedPair& offer : pair_facts(*place_, image, tag)) named.offers.push_back(std::move(offer));
         }
         std::vector<ProofReport> reports;
         for (const std::string& path : arguments_.proofs)
             reports.push_back(ProofReport::parse(read_small_file(path), path));
-        add_proof(offers, reports);
-        return offers;
+        add_proof(named.offers, reports);
+        return named;
     }
 
     /// @param required there has to be an index already
@@ -98,11 +110,13 @@ private:
     void tell(const IndexChange& made) const {
         for (const std::string& channel : empty_channels(made.index))
             say(fmt::format("no pair is left for the channel {}", channel));
-        say(fmt::format("the index of {} {}: {} pairs, serial {}", arguments_.place,
+        say(fmt::format("the index of {} {}: {} pairs{}, serial {}", arguments_.place,
                         !made.changed        ? "is unchanged"
                         : arguments_.dry_run ? "would change"
                                              : "changed",
-                        made.index.pairs.size(), made.index.serial));
+                        made.index.pairs.size(),
+                        made.index.deltas.empty() ? "" : fmt::format(" and {} deltas", made.index.deltas.size()),
+                        made.index.serial));
         if (arguments_.as_json) {
             nlohmann::ordered_json json = index_json(made.index, made.digest, true);
             json["changed"] = made.changed;
@@ -136,7 +150,7 @@ CLI::App* add_editing(CLI::App& index, const SharedEdit& arguments, const char* 
 }
 
 void add_tags(CLI::App* verb, const SharedEdit& arguments) {
-    verb->add_option("TAG", arguments->tags, "tags of pairs, <OS key>-<driver>")->required();
+    verb->add_option("TAG", arguments->tags, "tags of pairs, <OS key>-<driver>, and of deltas, delta_...")->required();
 }
 
 void add_facts_options(CLI::App* verb, const SharedEdit& arguments) {
@@ -151,7 +165,7 @@ void add_facts_options(CLI::App* verb, const SharedEdit& arguments) {
 
 void add_add(CLI::App& index, Chosen& chosen) {
     const auto arguments = std::make_shared<EditArguments>();
-    CLI::App* verb = add_editing(index, arguments, "add", "put pairs into the index, all in one step");
+    CLI::App* verb = add_editing(index, arguments, "add", "put pairs and deltas into the index, all in one step");
     verb->footer(
         "Every fact is read from the images themselves, which the key has to have signed. An index that the key did "
         "not\nsign is refused, not taken over. Jobs that write at the same time see each other and do it again.");
@@ -159,16 +173,19 @@ void add_add(CLI::App& index, Chosen& chosen) {
     verb->callback([=, &chosen] {
         chosen = [=](ArtifactServices& services) {
             Editing editing{services, *arguments};
-            const std::vector<OfferedPair> offers = editing.read_offers();
-            editing.change([&](PairIndex& pairs) { add_offers(pairs, offers, editing.now()); });
+            const auto named = editing.read_named();
+            editing.change([&](PairIndex& pairs) {
+                add_offers(pairs, named.offers, editing.now());
+                add_deltas(pairs, named.deltas);
+            });
         };
     });
 }
 
 void add_rebuild(CLI::App& index, Chosen& chosen) {
     const auto arguments = std::make_shared<EditArguments>();
-    CLI::App* verb =
-        add_editing(index, arguments, "rebuild", "make the index anew of exactly these pairs, from the images alone");
+    CLI::App* verb = add_editing(index, arguments, "rebuild",
+                                 "make the index anew of exactly these pairs and deltas, from the images alone");
     verb->footer(
         "For an index that is damaged or was signed with a key that is gone. Channels, dates and proof are kept where "
         "one of\nthe keys vouches for the index that is there; otherwise they are lost.\n"
@@ -177,21 +194,31 @@ void add_rebuild(CLI::App& index, Chosen& chosen) {
     verb->callback([=, &chosen] {
         chosen = [=](ArtifactServices& services) {
             Editing editing{services, *arguments};
-            const std::vector<OfferedPair> offers = editing.read_offers();
-            editing.change([&](PairIndex& pairs) { replace_offers(pairs, offers, editing.now()); }, false, true);
+            const auto named = editing.read_named();
+            editing.change(
+                [&](PairIndex& pairs) {
+                    replace_offers(pairs, named.offers, editing.now());
+                    pairs.deltas.clear();
+                    add_deltas(pairs, named.deltas);
+                },
+                false, true);
         };
     });
 }
 
 void add_remove(CLI::App& index, Chosen& chosen) {
     const auto arguments = std::make_shared<EditArguments>();
-    CLI::App* verb = add_editing(index, arguments, "remove", "take pairs out of the index; the images stay");
+    CLI::App* verb = add_editing(index, arguments, "remove", "take pairs and deltas out of the index; the images stay");
     add_tags(verb, arguments);
     verb->callback([=, &chosen] {
         chosen = [=](ArtifactServices& services) {
             std::vector<std::string> missing;
             Editing{services, *arguments}.change(
-                [&](PairIndex& pairs) { missing = remove_tags(pairs, arguments->tags); }, true);
+                [&](PairIndex& pairs) {
+                    missing = remove_tags(pairs, arguments->tags);
+                    drop_stale_deltas(pairs);
+                },
+                true);
             if (!missing.empty()) say(fmt::format("not in the index: {}", fmt::join(missing, ", ")));
         };
     });

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "builder-images/artifact/cli/index_arguments.hpp"
+#include "builder-images/artifact/delta/delta_image.hpp"
 #include "model/pair_index_view.hpp"
 
 namespace overdrive {
@@ -45,6 +46,9 @@ std::string head_of(const PublishedIndex& published) {
     text += fmt::format("signature   {}\n",
                         published.answer.vouching ? to_text(*published.answer.vouching) : "not checked (no --key)");
     for (const auto& [name, driver] : index.channels) text += fmt::format("channel     {} -> {}\n", name, driver);
+    for (const OfferedDelta& delta : index.deltas)
+        text += fmt::format("delta       {} -> {}, {:.1f} MB, {}\n", delta.from_version, delta.to_version,
+                            static_cast<double>(delta.download_bytes) / 1e6, tag_of(delta));
     text += fmt::format("pairs       {}\n", index.pairs.size());
     return text;
 }
@@ -58,11 +62,13 @@ void run_look(ArtifactServices& services, const IndexArguments& arguments, bool 
     print((with_head ? head_of(published) : std::string{}) + lines_of(published.index));
 }
 
-/// Offers whose image is not at the place any more, by digest.
+/// Offers and deltas whose image is not at the place any more, by digest.
 std::vector<std::string> gone(ImageReader& place, const PairIndex& index) {
     std::vector<std::string> tags;
     for (const OfferedPair& offer : index.pairs)
         if (!place.manifest(offer.manifest)) tags.push_back(tag_of(offer.pair));
+    for (const OfferedDelta& delta : index.deltas)
+        if (!place.manifest(delta.manifest)) tags.push_back(tag_of(delta));
     return tags;
 }
 

@@ -4,7 +4,9 @@
 
 #include "builder-images/artifact/cli/artifact_cli.hpp"
 #include "builder-images/artifact/cli/place_opener.hpp"
+#include "builder-images/artifact/delta/delta_image.hpp"
 #include "builder-images/artifact/inspect.hpp"
+#include "builder-images/artifact/size_text.hpp"
 #include "model/pair.hpp"
 
 namespace overdrive {
@@ -75,11 +77,37 @@ struct InspectArguments {
     bool as_json = false;
 };
 
+void inspect_delta(ImageReader& place, const OfferedDelta& delta, const InspectArguments& arguments) {
+    const DeltaTable table = read_delta_table(place, delta);
+    std::uint64_t bytes = 0;
+    for (const DeltaFile& file : table.files) bytes += file.size();
+    if (arguments.as_json) {
+        ordered_json files = ordered_json::array();
+        for (const DeltaFile& file : table.files) files.push_back({{"path", file.path}, {"bytes", file.size()}});
+        return print(ordered_json{{"delta", tag_of(delta)},
+                                  {"from", {{"version", delta.from_version}, {"layer", delta.from.text()}}},
+                                  {"to", {{"version", delta.to_version}, {"layer", delta.to.text()}}},
+                                  {"manifest", delta.manifest.text()},
+                                  {"blob", delta.blob.text()},
+                                  {"bytes", delta.download_bytes},
+                                  {"files", std::move(files)}}
+                         .dump(2) +
+                     "\n");
+    }
+    print(fmt::format(
+        "delta           {}\nfrom            {}, layer {}\nto              {}, layer {}\n"
+        "manifest        {}\nblob            {}, {}\nfiles           {} that differ, {}\n",
+        tag_of(delta), delta.from_version, delta.from.text(), delta.to_version, delta.to.text(), delta.manifest.text(),
+        delta.blob.text(), size_text(delta.download_bytes), table.files.size(), size_text(bytes)));
+}
+
 void run_inspect(ArtifactServices& services, const PlaceOptions& places, const InspectArguments& arguments) {
     const PlaceReference reference = PlaceReference::parse(arguments.reference);
     PlaceOpener opener{services, places};
     ImageReader& place = opener.reader(reference);
-    const InspectedImage image = inspect(place, find_image(place, reference),
+    const RawManifest top = find_image(place, reference);
+    if (is_delta(top)) return inspect_delta(place, parse_delta_manifest(top), arguments);
+    const InspectedImage image = inspect(place, top,
                                          {.tag = reference.tag.empty() ? only_tag(place, reference) : reference.tag,
                                           .architecture = arguments.architecture,
                                           .every_blob = arguments.verify_blobs || !reference.is_registry()});
@@ -92,7 +120,7 @@ void add_inspect(CLI::App& app, Chosen& chosen) {
     CLI::App* verb = app.add_subcommand("inspect", "print what an image is, checking what is read of it");
     verb->footer(
         "Of an image in a registry only the manifest, the configuration and the modules layer are read, unless\n"
-        "--verify-blobs is given; of a layout every blob is.");
+        "--verify-blobs is given; of a layout every blob is. Of a delta all is read.");
     verb->add_option("IMAGE", arguments->reference, "docker://..., oci:... or oci-archive:...")->required();
     verb->add_option("--architecture", arguments->architecture, "which one of several (amd64, arm64)")
         ->type_name("ARCH");

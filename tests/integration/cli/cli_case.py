@@ -161,10 +161,10 @@ def keys() -> tuple[Path, Path]:
 
 
 def pack(layout: Path, driver: str, *, kernel: str = KERNEL, os_key: str = OS_VERSION, tag: str | None = None, signed: bool = True,
-         modules_bytes: int = 40_000, modinfo: dict[str, str] | None = None) -> str:
+         modules_bytes: int = 40_000, modinfo: dict[str, str] | None = None, library: bytes | None = None) -> str:
     """Adds an artifact to an OCI layout. Drivers of equal first two numbers share their user space. Returns its tag.
 
-    modinfo: what the module says otherwise than it should
+    modinfo: what the module says otherwise than it should; library: content of the only large library
     """
     with tempfile.TemporaryDirectory(dir=shared()) as work_name:
         work = Path(work_name)
@@ -176,7 +176,7 @@ def pack(layout: Path, driver: str, *, kernel: str = KERNEL, os_key: str = OS_VE
         (user / "bin/nvidia-smi").write_text("#!/bin/sh\n")
         for program in (work / "program/bin/overdrive", user / "bin/nvidia-smi"):
             program.chmod(0o755)
-        (user / f"lib64/libcuda.so.{family}").write_bytes(bytes_of(family, USER_SPACE_BYTES))
+        (user / f"lib64/libcuda.so.{family}").write_bytes(bytes_of(family, USER_SPACE_BYTES) if library is None else library)
         (user / "lib64/libcuda.so.1").symlink_to(f"libcuda.so.{family}")
         (modules / "lib/modules" / kernel / "nvidia.ko").write_bytes(
             module_file(modinfo or {}, driver=version, kernel=kernel, content=bytes_of(f"{driver} {kernel}", modules_bytes)))

@@ -156,5 +156,44 @@ TEST(PairIndexTest, NamesOfChannelsAreLowerCaseWords) {
     for (const char* bad : {"", "550", "Stable", "a_b", "newest", "-a"}) EXPECT_FALSE(is_channel_name(bad)) << bad;
 }
 
+OfferedDelta delta(char from, char to) {
+    return {.from = digest(from),
+            .to = digest(to),
+            .from_version = "535.261.03",
+            .to_version = "535.309.01",
+            .manifest = digest('d'),
+            .blob = digest('e'),
+            .download_bytes = 9'977'449};
+}
+
+TEST(PairIndexTest, CarriesDeltasBesideWhatOlderProgramsRead) {
+    PairIndex index = sample();
+    const json without = json::parse(index.to_json());
+    EXPECT_FALSE(without.contains("deltas"));
+    index.deltas = {delta('2', '1'), delta('0', '1')};
+    json document = json::parse(index.to_json());
+    EXPECT_EQ(PairIndex::parse(document.dump()).deltas, (std::vector<OfferedDelta>{delta('0', '1'), delta('2', '1')}));
+    EXPECT_FALSE(index.offers_the_same(sample()));
+    document.erase("deltas");
+    EXPECT_EQ(document, without) << "all else stays, min_reader too";
+}
+
+TEST(PairIndexTest, RefusesDeltasThatCannotBe) {
+    const auto refused = [](const auto& change) {
+        PairIndex index = sample();
+        index.deltas = {delta('0', '1')};
+        json document = json::parse(index.to_json());
+        change(document["deltas"]);
+        return refusal(document.dump()) == Errc::bad_manifest;
+    };
+    EXPECT_TRUE(refused([](json& deltas) { deltas.push_back(deltas[0]); })) << "the same twice";
+    EXPECT_TRUE(refused([](json& deltas) { deltas[0]["blob"] = "sha256:../../etc"; }));
+    EXPECT_TRUE(refused([](json& deltas) { deltas[0]["to_version"] = "../x"; }));
+    EXPECT_TRUE(refused([](json& deltas) { deltas[0]["download_bytes"] = 1ULL << 50U; }));
+    EXPECT_TRUE(refused([](json& deltas) {
+        for (std::size_t i = 0; i <= PairIndex::kMostDeltas; ++i) deltas.push_back(deltas[0]);
+    }));
+}
+
 }  // namespace
 }  // namespace overdrive
