@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -142,10 +142,9 @@ def tell(story: Story, quick: bool, registry: Registry, work: Path, program: Pat
     wanted_new = Wanted(driver, driver.removesuffix("-open"), newer.version, newer.kernel)
     image = f"{registry.in_node}/overdrive/nvidia-{OS_ID}:{tags[older.version]}"
 
-    node = Node(older)
-    try:
+    with ExitStack() as stack:
         with story.step(f"boot the node: OS {older.version}, systemd, a GPU (fake), no driver"):
-            node.start()
+            node = stack.enter_context(Node(older))
             configure(node, registry, driver, public)
         with story.step("first install: privileged container with -v /:/rootfs (podman in the node)"):
             node.check(f"podman pull -q --tls-verify=false {image}", timeout=900)
@@ -178,11 +177,6 @@ def tell(story: Story, quick: bool, registry: Registry, work: Path, program: Pat
             story.prove("after the OS update", lines)
         with story.step("shut down"):
             node.poweroff()
-    except BaseException:
-        print(node.diagnose(), file=sys.stderr)
-        raise
-    finally:
-        node.close()
     return driver
 
 

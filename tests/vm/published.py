@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -49,10 +50,9 @@ def asked_of(log: Path, begin: int) -> Line:
 def tell(story: Story, options: argparse.Namespace) -> None:
     with story.step(f"test node: kernel {options.kernel}"):
         release = build_node(options.os_version, options.kernel)
-    node = Node(release)
-    try:
+    with ExitStack() as stack:
         with story.step(f"boot it; configure '{options.driver}' of {options.repository}"):
-            node.start()
+            node = stack.enter_context(Node(release))
             configure(node, options)
             node.put(options.program, "/tmp/bundle")
         begin = options.registry_log.stat().st_size if options.registry_log else 0
@@ -68,11 +68,6 @@ def tell(story: Story, options: argparse.Namespace) -> None:
                               driver.startswith(options.driver.split("-")[0]) and status["state"] == "ready"))
             story.prove("after the install", lines + ([asked_of(options.registry_log, begin)] if options.registry_log else []))
         node.poweroff()
-    except BaseException:
-        print(node.diagnose(), file=sys.stderr)
-        raise
-    finally:
-        node.close()
 
 
 def main() -> int:
