@@ -1,6 +1,8 @@
 #include "devices/host_facts_reader.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -55,6 +57,12 @@ std::string read_mountinfo(const Root& root) {
     return Root{"/"}.read_file("/proc/thread-self/mountinfo").value_or("");
 }
 
+bool is_read_only(const Root& root, const char* path) {
+    const auto entry = root.open_if_exists(path, O_PATH);
+    struct statvfs file_system {};
+    return entry && ::fstatvfs(entry->get(), &file_system) == 0 && (file_system.f_flag & ST_RDONLY) != 0;
+}
+
 }  // namespace
 
 std::vector<GpuFunction> read_gpus(const Root& root) {
@@ -97,6 +105,7 @@ HostFacts read_host_facts(const Root& root) {
     facts.modules = read_driver_modules(root);
     facts.driver_version = parse_driver_version(first_line(root, "/proc/driver/nvidia/version"));
     facts.firmware_path = first_line(root, "/sys/module/firmware_class/parameters/path");
+    facts.usr_local_is_read_only = is_read_only(root, "/usr/local");
     facts.mounts = parse_mountinfo(read_mountinfo(root));
     facts.boot_id = first_line(root, "/proc/sys/kernel/random/boot_id");
     return facts;

@@ -16,6 +16,11 @@ ExposureMode choose_mode(const OsProfile& profile, const HostFacts& facts, std::
     return facts.usr_is_read_only() ? ExposureMode::overlay : ExposureMode::links;
 }
 
+std::string choose_program_directory(const OsProfile& profile, const HostFacts& facts) {
+    const bool is_out_of_reach = facts.usr_local_is_read_only && profile.program_directory.starts_with("/usr/local/");
+    return std::string{is_out_of_reach ? "/opt/bin" : profile.program_directory};
+}
+
 ExposurePlan plan_exposure(const OsProfile& profile, const HostFacts& facts, const DriverManifest& manifest,
                            std::string_view generation, std::string_view wish,
                            const std::vector<std::string>& base_names) {
@@ -24,7 +29,7 @@ ExposurePlan plan_exposure(const OsProfile& profile, const HostFacts& facts, con
     plan.generation = generation;
     plan.library_directory = plan.generation + "/lib64";
     plan.libraries = manifest.libraries;
-    plan.program_directory = profile.program_directory;
+    plan.program_directory = choose_program_directory(profile, facts);
     plan.programs = manifest.programs;
     if (plan.mode == ExposureMode::links) return plan;
 

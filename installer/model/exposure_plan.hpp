@@ -25,6 +25,11 @@ struct ExposurePlan {
 /// table.
 [[nodiscard]] ExposureMode choose_mode(const OsProfile& profile, const HostFacts& facts, std::string_view wish);
 
+/// Where the driver's programs and ours are linked: the profile's directory, or `/opt/bin`, which is not on everybody's
+/// PATH, where that would be in a read-only /usr/local. A driver in force counts for more than its programs being
+/// found.
+[[nodiscard]] std::string choose_program_directory(const OsProfile& profile, const HostFacts& facts);
+
 /// @param base_names names that the host's own library directory has; a driver library of the same name is a plan error
 /// @throws Error exposure naming the colliding names
 [[nodiscard]] ExposurePlan plan_exposure(const OsProfile& profile, const HostFacts& facts,

@@ -47,6 +47,7 @@ struct HostFacts {
         modules;  ///< of the driver's family and its rivals (nouveau); unload_plan.hpp tells them apart
     std::optional<std::string> driver_version;  ///< from /proc/driver/nvidia/version
     std::string firmware_path;                  ///< /sys/module/firmware_class/parameters/path
+    bool usr_local_is_read_only = false;        ///< where /usr/local leads: a directory of /var on some hosts
     std::vector<MountEntry> mounts;             ///< bottom first, as mountinfo lists them
     std::string boot_id;                        ///< /proc/sys/kernel/random/boot_id
 

@@ -38,7 +38,8 @@ struct OsProfile {
     std::string_view id;  ///< os-release ID; empty for the profile of unknown systems
     OsKeyRule key_rule;
     ExposureRule exposure;
-    std::string_view program_directory;  ///< where programs are linked, on the host's PATH
+    std::string_view
+        program_directory;  ///< where programs are linked, on the host's PATH; @see choose_program_directory
     PendingSource pending;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/exposure_plan.hpp"
 #include "support/sha256.hpp"
 #include "verbs/install_program.hpp"
 
@@ -48,7 +49,8 @@ bool may_hold_link(const Root& root, const std::string& directory) {
 /// The links that this host can have: their first directory is there, and so is what they lead to.
 std::vector<Link> possible_links(Services& services) {
     const Root& root = services.root;
-    const std::string programs{profile_for(services.read_facts().os_release.id()).program_directory};
+    const HostFacts facts = services.read_facts();
+    const std::string programs = choose_program_directory(profile_for(facts.os_release.id()), facts);
     const std::string current = std::string{kProgramRoot} + "/current";
     std::vector<Link> links;
     if (may_hold_link(root, programs)) links.push_back({programs + "/overdrive", current + "/bin/overdrive"});

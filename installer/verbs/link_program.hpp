@@ -1,6 +1,5 @@
 #pragma once
 
-#include "model/os_profile.hpp"
 #include "store/store.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
