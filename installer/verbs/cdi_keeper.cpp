@@ -64,11 +64,21 @@ std::optional<std::string> CdiKeeper::make(bool may_fail) {
     }
     for (const std::string& remark : wanted.remarks) report_.note(remark);
     put_aside_ = std::move(wanted.put_aside);
-    made_.reset();
     if (wanted.text) note_owned();
     if (wanted.text && inputs && put_aside_.empty())
-        made_ = {std::move(*inputs), sha256_hex(*wanted.text), std::move(wanted.version), std::move(wanted.devices)};
+        seal({std::move(*inputs), sha256_hex(*wanted.text), std::move(wanted.version), std::move(wanted.devices)});
     return std::move(wanted.text);
+}
+
+/// Before the file is written, whose digest it has: a run that is cut off here is still to be made good, and what it
+/// left is overwritten then. Without a seal the specification is made anew each time, which is no reason to fail.
+void CdiKeeper::seal(const CdiSeal& seal) {
+    try {
+        write_cdi_seal(services_.root, seal);
+    } catch (const Error& error) {
+        if (error.code() == Errc::interrupted) throw;
+        report_.note(fmt::format("what containers are told will be made anew each time: {}", error.what()));
+    }
 }
 
 /// Before it is written: a run that is cut off leaves nothing that uninstall does not know.
@@ -84,7 +94,6 @@ void CdiKeeper::note_owned() {
 
 void CdiKeeper::settle() {
     const Root& root = services_.root;
-    if (made_) write_cdi_seal(root, *made_);
     for (const std::string& path : put_aside_) {
         root.rename(path, fmt::format("{}{}", path, kAsideSuffix));
         report_.warn(fmt::format("'{0}' gave the same devices and is put aside as '{0}{1}'", path, kAsideSuffix));

@@ -27,8 +27,7 @@ public:
     /// Its last step; nullptr where somebody else's file has the place of ours. The keeper outlives it.
     /// @param device  there is a GPU
     [[nodiscard]] std::unique_ptr<Step> write_step(bool device);
-    /// After the transaction: puts aside what others have beside ours, removes ours from where it was before, and
-    /// remembers what it was made of.
+    /// After the transaction: puts aside what others have beside ours, removes ours from where it was before.
     void settle();
 
     /// The same without a transaction, where all else is in force. Never fails. @return whether the file changed
@@ -37,6 +36,7 @@ public:
 private:
     [[nodiscard]] std::optional<std::string> make(bool may_fail);
     void note_owned();
+    void seal(const CdiSeal& seal);
 
     Services& services_;
     Store& store_;
@@ -46,7 +46,6 @@ private:
     Report& report_;
     std::string path_;
     std::vector<std::string> put_aside_;
-    std::optional<CdiSeal> made_;  ///< of what was made last, to be remembered when it is in its place
 };
 
 /// Whether the specification is what it should be while the selected generation is in force, or cannot be made so.
