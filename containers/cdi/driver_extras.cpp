@@ -109,9 +109,10 @@ std::vector<CdiMount> graphics_libraries(const DriverTree& tree, const DriverLib
     std::vector<CdiMount> mounts = libraries_like(tree, libraries, kGraphicsLibraries);
     const std::vector<std::string> folders = xorg_folders(libraries);
     for (const std::string& name : {std::string{"nvidia_drv.so"}, "libglxserver_nvidia.so." + libraries.version}) {
-        const auto here = std::find_if(folders.begin(), folders.end(),
-                                       [&](const std::string& folder) { return is_file(tree, folder + "/" + name); });
-        if (here != folders.end()) add_found(tree, *here + "/" + name, mounts);
+        const auto here = std::find_if(folders.begin(), folders.end(), [&](const std::string& folder) {
+            return is_file(tree, fmt::format("{}/{}", folder, name));
+        });
+        if (here != folders.end()) add_found(tree, fmt::format("{}/{}", *here, name), mounts);
     }
     return mounts;
 }
@@ -192,14 +193,14 @@ std::vector<CdiMount> driver_firmware(const DriverTree& tree, const std::string&
 }
 
 std::vector<CdiMount> driver_sockets(const DriverTree& tree, const DriverTree& host) {
-    static const std::vector<std::string> kOptions{"nosuid", "nodev", "rbind", "rprivate", "noexec"};
+    static const std::vector<std::string> options{"nosuid", "nodev", "rbind", "rprivate", "noexec"};
     std::vector<CdiMount> mounts;
     const auto add = [&](const std::vector<std::string>& places, auto&& is_right) {
         for (const DriverTree* const where : {&tree, &host}) {
             for (const std::string& place : places) {
                 const auto mode = mode_of(*where, place);
                 if (!mode || !is_right(*mode)) continue;
-                mounts.push_back({where->host_path(place).value_or(where->on_host(place)), place, kOptions, {}});
+                mounts.push_back({where->host_path(place).value_or(where->on_host(place)), place, options, {}});
                 return;
             }
         }

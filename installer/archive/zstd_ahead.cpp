@@ -60,6 +60,8 @@ public:
         } catch (const std::system_error&) {  // no more are to be had, and one is enough
         }
     }
+    ZstdAhead(const ZstdAhead&) = delete;
+    ZstdAhead& operator=(const ZstdAhead&) = delete;
     ~ZstdAhead() override { ZstdAhead::close(); }
 
     std::string_view next() override {
@@ -145,12 +147,7 @@ private:
             const Claim claimed = claim();
             ZSTD_outBuffer out{buffers_[claimed.buffer].get(), kPieceBytes, 0};
             while (left != 0 && out.pos < out.size) {
-                if (in.pos == in.size && !was_full) {
-                    if (is_pulled) input_.skip(in.size);
-                    const std::string_view more = input_.some();
-                    in = {more.data(), more.size(), 0};
-                    is_pulled = true;
-                }
+                if (in.pos == in.size && !was_full) refill(in, is_pulled);
                 left = check(ZSTD_decompressStream(stream_.get(), &out, &in));
                 was_full = out.pos == out.size;
             }
@@ -160,6 +157,13 @@ private:
         if (is_pulled) input_.skip(in.pos);
         if (!gave && ++empty_frames_ > kMostEmptyFrames)
             throw Error{Errc::bad_archive, "zstd: the stream has too many frames that hold nothing"};
+    }
+
+    void refill(ZSTD_inBuffer& in, bool& is_pulled) {
+        if (is_pulled) input_.skip(in.size);
+        const std::string_view more = input_.some();
+        in = {more.data(), more.size(), 0};
+        is_pulled = true;
     }
 
     /// In the turn, so that numbers are in order and the lowest one that is not ready always has its buffer.

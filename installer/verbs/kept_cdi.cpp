@@ -214,7 +214,7 @@ std::vector<std::string> restore_cdi_put_aside(const Root& root, const Config& c
         const std::string folder = own.substr(0, own.rfind('/'));
         for (const std::string& name : root.list(folder)) {
             if (!name.ends_with(kAsideSuffix)) continue;
-            const std::string aside = folder + "/" + name;
+            const std::string aside = fmt::format("{}/{}", folder, name);
             const std::string place = aside.substr(0, aside.size() - kAsideSuffix.size());
             if (root.link_status(place)) {
                 kept.push_back(aside);
