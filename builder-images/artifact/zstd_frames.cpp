@@ -1,6 +1,5 @@
 #include "builder-images/artifact/zstd_frames.hpp"
 
-#include <fmt/format.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 #include <new>
 #include <thread>
 
-#include "support/error.hpp"
+#include "builder-images/artifact/zstd_checked.hpp"
 #include "support/release_with.hpp"
 
 namespace overdrive {
@@ -20,18 +19,13 @@ constexpr std::size_t kMostAtOnce = 8;
 
 std::size_t frames_at_once() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMostAtOnce); }
 
-std::size_t checked(std::size_t result) {
-    if (ZSTD_isError(result) != 0U) throw Error{Errc::unsupported, fmt::format("zstd: {}", ZSTD_getErrorName(result))};
-    return result;
-}
-
 std::string compressed(const std::string& bytes, int level) {
     const std::unique_ptr<ZSTD_CCtx, ReleaseWith<ZSTD_freeCCtx>> context{ZSTD_createCCtx()};
     if (!context) throw std::bad_alloc{};
-    checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level));
-    checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 0));  // every layer has a sha256
+    zstd_checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level));
+    zstd_checked(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 0));  // every layer has a sha256
     std::string frame(ZSTD_compressBound(bytes.size()), '\0');
-    frame.resize(checked(ZSTD_compress2(context.get(), frame.data(), frame.size(), bytes.data(), bytes.size())));
+    frame.resize(zstd_checked(ZSTD_compress2(context.get(), frame.data(), frame.size(), bytes.data(), bytes.size())));
     return frame;
 }
 

@@ -14,6 +14,7 @@
 #include "archive/slice_reader.hpp"
 #include "builder-images/artifact/delta/delta_plan.hpp"
 #include "builder-images/artifact/source_tree.hpp"
+#include "builder-images/artifact/zstd_checked.hpp"
 #include "model/same_files.hpp"
 #include "support/error.hpp"
 #include "support/release_with.hpp"
@@ -24,11 +25,6 @@ namespace overdrive {
 namespace {
 
 constexpr const char* kFramesFile = "frames";  ///< they come after the table, which is not known before them
-
-std::size_t checked(std::size_t answer) {
-    if (ZSTD_isError(answer) != 0) throw Error{Errc::unsupported, fmt::format("zstd: {}", ZSTD_getErrorName(answer))};
-    return answer;
-}
 
 SliceReader slices_of(const Root& tree) { return SliceReader{tree.open("/", O_PATH | O_DIRECTORY)}; }
 
@@ -49,8 +45,8 @@ public:
           frame_(ZSTD_compressBound(DeltaTable::kMostPieceBytes)),
           context_{ZSTD_createCCtx()} {
         if (!context_) throw std::bad_alloc{};
-        checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level));
-        checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_enableLongDistanceMatching, 1));
+        zstd_checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level));
+        zstd_checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_enableLongDistanceMatching, 1));
     }
 
     DeltaFile write(const FileSpec& spec, const FileSpec* like) {
@@ -71,13 +67,13 @@ private:
         new_.read(file.path, at, piece_);
         slice_.resize(piece.slice_bytes);
         const int window = window_log(piece.bytes + piece.slice_bytes);
-        checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_windowLog, window));
+        zstd_checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_windowLog, window));
         if (!slice_.empty()) {
             old_.read(file.old_path, piece.slice_offset, slice_);
-            checked(ZSTD_CCtx_refPrefix(context_.get(), slice_.data(), slice_.size()));
+            zstd_checked(ZSTD_CCtx_refPrefix(context_.get(), slice_.data(), slice_.size()));
         }
         piece.frame_bytes =
-            checked(ZSTD_compress2(context_.get(), frame_.data(), frame_.size(), piece_.data(), piece_.size()));
+            zstd_checked(ZSTD_compress2(context_.get(), frame_.data(), frame_.size(), piece_.data(), piece_.size()));
         write_all(out_.get(), {frame_.data(), piece.frame_bytes}, kFramesFile);
     }
 
