@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 import measure
-from inputs import programs
+from ours import shipped
 
 
 def enter_namespace() -> None:
@@ -29,6 +29,7 @@ class Machine:
     def __init__(self, directory: Path, node: Path) -> None:
         """@param node whose drivers and settings it has; they stay as they are"""
         self._directory, self._node, self._root = directory, node, directory / "root"
+        self._program = shipped()
         self._mounted: list[Path] = []
 
     def __enter__(self) -> Machine:
@@ -44,13 +45,13 @@ class Machine:
 
     def overdrive(self, *words: str) -> str:
         """Runs what has to succeed."""
-        done = subprocess.run(["chroot", self._root, programs() / "overdrive", *words], capture_output=True, text=True)
+        done = subprocess.run(["chroot", self._root, self._program, *words], capture_output=True, text=True)
         if done.returncode:
             raise measure.CommandFailed(f"{' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def measure(self, *words: str) -> measure.Cost:
-        return measure.measure([str(programs() / "overdrive"), "-q", *words], self._directory, self._directory / "log/said", inside=self._root)
+        return measure.measure([str(self._program), "-q", *words], self._directory, self._directory / "log/said", inside=self._root)
 
     def _set_up(self) -> None:
         for part in ("root", "upper", "work", "log"):

@@ -12,6 +12,7 @@ import unittest
 import xml.etree.ElementTree as xml
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
@@ -23,6 +24,7 @@ from curve import FLAT, LINEAR, Curve, Expected, gentle, table  # noqa: E402
 from floor import Stage  # noqa: E402
 from inputs import DriverTree  # noqa: E402
 from measure import CommandFailed, Cost, disk_bytes, measure  # noqa: E402
+from ours import shipped  # noqa: E402
 from result import Result  # noqa: E402
 
 
@@ -59,6 +61,14 @@ class MeasureTest(unittest.TestCase):
             DriverTree.find(self.work, "1.2.3")
 
 
+class ShippedTest(unittest.TestCase):
+    def test_what_is_not_there_is_said_with_what_builds_it_and_nothing_else_is_measured(self) -> None:
+        with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, OVERDRIVE_BIN=empty):
+            (Path(empty) / "overdrive").write_text("the development build's")
+            with self.assertRaisesRegex(SystemExit, "static/overdrive, the program as it is shipped, is not there; build it: .* --target overdrive-static"):
+                shipped.__wrapped__()
+
+
 class FloorTest(unittest.TestCase):
     def test_it_is_the_slowest_stage_or_all_processor_time_over_the_processors(self) -> None:
         one_slow = {"a": Stage(9.0, 0.1), "b": Stage(0.1, 0.1)}
@@ -69,11 +79,12 @@ class FloorTest(unittest.TestCase):
 
 class ResultTest(unittest.TestCase):
     def test_the_table_has_medians_and_our_ratio_to_each(self) -> None:
-        found = Result(facts={"driver": "1", "unpacked_bytes": 1, "zstd_bytes": 1, "gzip_bytes": 1, "cores": 2, "kernel": "k"})
+        found = Result(facts={"driver": "1", "program_bytes": 9_400_000, "unpacked_bytes": 1, "zstd_bytes": 1, "gzip_bytes": 1, "cores": 2, "kernel": "k"})
         found.add_floor("zstd", {"get": Stage(1.0, 1.0)})
         for wall in (1.0, 2.0, 9.0):
             found.add("overdrive install (zstd)", False, Cost(wall, wall, 1.0, 1024), 5_000_000)
             found.add("tool (zstd)", True, Cost(2 * wall, 3 * wall, 1.0, 1024), 6_000_000)
+        self.assertIn("overdrive as it is shipped: one executable of 9.4 MB", found.to_table())
         self.assertIn("| overdrive install (zstd), n=3 | 2.00 | 1.00-9.00 | 2.00 | 1.00 | 2.00 | 1.00 | 1 | 5.00 | 0 |", found.to_table())
         self.assertIn("| tool (zstd), n=3 | 4.00 | 2.00-18.00 | 6.00 | 0.50 |", found.to_table())
 
