@@ -19,9 +19,10 @@ def outcome_json(one: Outcome) -> dict[str, Any]:
             "digest": one.digest, "manifest": one.manifest, "uploaded_bytes": one.uploaded_bytes, "seconds": one.seconds, "checks": one.checks}
 
 
-def as_json(outcomes: Sequence[Outcome], seconds: float, storage: dict[str, Any] | None, channels: Sequence[dict[str, Any]], failures: Sequence[str]) -> dict[str, Any]:
+def as_json(outcomes: Sequence[Outcome], seconds: float, storage: dict[str, Any] | None, channels: Sequence[dict[str, Any]],
+            deltas: Sequence[dict[str, Any]], failures: Sequence[str]) -> dict[str, Any]:
     return {"schema": SCHEMA, "seconds": round(seconds, 1), "counts": dict(Counter(one.outcome for one in outcomes)), "cells": [outcome_json(one) for one in outcomes],
-            "channels": list(channels), "storage": storage, "watch_failures": list(failures)}
+            "channels": list(channels), "deltas": list(deltas), "storage": storage, "watch_failures": list(failures)}
 
 
 def mebibytes(count: int) -> str:

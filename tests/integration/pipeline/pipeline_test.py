@@ -169,6 +169,13 @@ class Pipeline(unittest.TestCase):
                                                                                  f"12-{self.kernel}-tested"))["tags"]}
         self.assertEqual(len(set(digests.values())), 1)
 
+    def test_the_version_before_gets_a_delta_once(self) -> None:
+        (made,), (again,) = self.first_report["deltas"], self.rebuilt_report["deltas"]
+        self.assertEqual((made["from"], made["to"], made["changed"]), (GOOD, SECOND, True), made)
+        self.assertEqual((again["tag"], again["bytes"], again["changed"]), (made["tag"], made["bytes"], False), again)
+        index = json.loads(self.artifact("index", "show", f"docker://{self.repository}", "--json", "--key", self.work / "keys/local.pub"))
+        self.assertEqual([(one["from_version"], one["to_version"], one["tag"]) for one in index["deltas"]], [(GOOD, SECOND, made["tag"])])
+
     def test_run_again_it_does_nothing_and_says_so(self) -> None:
         self.assertEqual(self.again.returncode, 0, self.again.stderr)
         self.assertIn("nothing to do: 2 present", self.again.stderr)

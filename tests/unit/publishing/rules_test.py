@@ -17,7 +17,7 @@ sys.path.insert(0, str(TOP / "ci"))
 
 from catalog.cell import CatalogError, Cell, Driver, Release  # noqa: E402
 from catalog.definition import Channel  # noqa: E402
-from publishing import channels, dsse, ledger, provenance, report, sbom  # noqa: E402
+from publishing import channels, deltas, dsse, ledger, provenance, report, sbom  # noqa: E402
 from publishing.cell_steps import VM_CHECKS, CellSteps, Outcome  # noqa: E402
 from publishing.commands import ProgramFailed  # noqa: E402
 from publishing.flow import Indexed  # noqa: E402
@@ -146,6 +146,30 @@ class Channels(unittest.TestCase):
             channels.check_names([replace(self.CHANNEL, name="535")])
 
 
+class Deltas(unittest.TestCase):
+    @staticmethod
+    def pair(driver: str, kernel: str = "k1", created: int = 1, architecture: str = "x86_64", module_type: str = "open") -> deltas.Pair:
+        return {"driver": driver, "driver_version": driver.removesuffix("-open"), "tag": f"12-{kernel}-{driver}", "created": created, "architecture": architecture,
+                "module_type": module_type, "digest": MANIFEST}
+
+    def steps(self, *pairs: deltas.Pair, drivers: tuple[str, ...] = ("535.100.1-open",)) -> list[tuple[str, str]]:
+        return [(str(step.older["tag"]), str(step.newer["tag"])) for step in deltas.steps(pairs, drivers)]
+
+    def test_leads_from_the_version_before_to_the_newest_whatever_the_kernel(self) -> None:
+        pairs = (self.pair("535.100.1-open", "k2"), self.pair("535.99.1-open"), self.pair("535.9.1-open"), self.pair("535.99.1-open", "k3", created=2))
+        self.assertEqual(self.steps(*pairs), [("12-k3-535.99.1-open", "12-k2-535.100.1-open")])
+
+    def test_never_from_another_branch_kind_of_modules_or_architecture(self) -> None:
+        new = self.pair("535.100.1-open")
+        for other in (self.pair("525.1.1-open"), self.pair("535.99.1", module_type="proprietary"), self.pair("535.99.1-open", architecture="aarch64")):
+            self.assertEqual(self.steps(new, other), [])
+
+    def test_only_to_a_driver_that_the_run_is_about(self) -> None:
+        pairs = (self.pair("535.100.1-open"), self.pair("535.99.1-open"))
+        self.assertEqual(self.steps(*pairs, drivers=("535.99.1-open", "550.1.1-open")), [])
+        self.assertEqual(len(self.steps(*pairs)), 1)
+
+
 class Report(unittest.TestCase):
     def test_says_which_check_failed_and_counts(self) -> None:
         outcomes = [Outcome(cell("535.9.1", "k1"), digest="sha256:" + "d" * 64, manifest=MANIFEST, seconds={"build": 1.0}, uploaded_bytes=2**20),
@@ -155,7 +179,7 @@ class Report(unittest.TestCase):
         self.assertRegex(table, r"12-k2-535.9.1-open +failed +3.5 +0.0 +prove: firmware")
         self.assertRegex(table, r"12-k3-535.9.1-open +blocked +does not build")
         self.assertRegex(table, r"12-k1-535.9.1-open +published +1.0 +1.0 +sha256:bbbb", "what nodes fetch, as for those that were there before")
-        document = report.as_json(outcomes, 4.0, None, [], [])
+        document = report.as_json(outcomes, 4.0, None, [], [], [])
         self.assertEqual(document["counts"], {"published": 1, "failed": 1, "blocked": 1})
         self.assertEqual(document["cells"][1]["check"], "firmware")
 
