@@ -49,8 +49,8 @@ def sizes(setting: Setting) -> list[Curve]:
 
 
 def files(setting: Setting) -> list[Curve]:
-    """(b) The same bytes in more files: up to what driver.json can list, which may have 150,000 values, six of them a file's."""
-    counts, total = setting.choose((10, 100, 1000, 5000, 20_000), (10, 200)), (8 if setting.quick else 128) * MEGA
+    """(b) The same bytes in more files. driver.json, of at most 16 MiB, can list some 70,000."""
+    counts, total = setting.choose((10, 100, 1000, 5000, 20_000, 50_000), (10, 200)), (8 if setting.quick else 128) * MEGA
     trees = {count: {f"part{i // 1000}/library{i}": total // count for i in range(count)} for count in counts}
     # driver.json has a line a file, and is held in memory.
     return _installs(setting, "files", trees, LINEAR)

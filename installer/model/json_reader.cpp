@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -12,14 +13,18 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMostDepth = 64;
-/// A value of one byte takes a hundred in memory: so many keep a document of 4 MiB below 32 MiB.
-constexpr std::size_t kMostValues = 150'000;
+/// A value of one byte takes a hundred in memory. So a document may have as many as it has stretches of 16 bytes, and a
+/// small one more: one of 4 MiB stays below 32 MiB. The densest that is honest is driver.json, 35 bytes a value; of 16
+/// MiB it lists 70,000 files.
+constexpr std::size_t kBytesOfValue = 16;
+constexpr std::size_t kAlwaysAllowed = 150'000;
 
 /// Looks at a document for what RFC 8259 leaves open and attackers use, before anything is built from it: duplicate
 /// keys, endless nesting, and values that cost more than they weigh. (nlohmann's own parser callback takes a time that
 /// grows with the square of an array's length.)
 class Watcher final : public nlohmann::json_sax<json> {
 public:
+    explicit Watcher(std::size_t bytes) : most_values_{std::max(kAlwaysAllowed, bytes / kBytesOfValue)} {}
     [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
 
     bool null() override { return count(); }
@@ -52,7 +57,7 @@ private:
         return false;
     }
     bool count() {
-        return ++values_ <= kMostValues || refuse("it holds more than " + std::to_string(kMostValues) + " values");
+        return ++values_ <= most_values_ || refuse(fmt::format("it holds more than {} values", most_values_));
     }
     bool enter() { return count() && (++depth_ <= kMostDepth || refuse("nested too deeply")); }
     bool leave() {
@@ -61,6 +66,7 @@ private:
     }
 
     std::vector<std::set<std::string>> keys_;
+    std::size_t most_values_;
     std::size_t values_ = 0;
     int depth_ = 0;
     std::string refusal_;
@@ -69,7 +75,7 @@ private:
 }  // namespace
 
 JsonReader JsonReader::parse(std::string_view text, std::string document, Errc code, Quoting quoting) {
-    Watcher watcher;
+    Watcher watcher{text.size()};
     if (!json::sax_parse(text.begin(), text.end(), &watcher) && !watcher.refusal().empty())
         throw Error{code, fmt::format("{}: refused: {}", document, watcher.refusal())};
     json value;
@@ -84,18 +90,19 @@ JsonReader JsonReader::parse(std::string_view text, std::string document, Errc c
                                       quoting == Quoting::keys_only ? "a value is refused" : error.what())};
     }
     if (!value.is_object()) throw Error{code, fmt::format("{}: not a JSON object", document)};
-    return {std::move(value), std::move(document), "", code};
+    const auto shared = std::make_shared<const Document>(Document{std::move(value), std::move(document), code});
+    return {shared, shared->value, ""};
 }
 
 const json* JsonReader::find(const std::string& name) const {
-    const auto found = value_.find(name);
-    return found == value_.end() || found->is_null() ? nullptr : &*found;
+    const auto found = value_->find(name);
+    return found == value_->end() || found->is_null() ? nullptr : &*found;
 }
 
 std::string JsonReader::named(const std::string& name) const { return place_.empty() ? name : place_ + "." + name; }
 
 void JsonReader::fail(const std::string& name, std::string_view what) const {
-    throw Error{code_, fmt::format("{}: {} {}", document_, named(name), what)};
+    throw Error{document_->code, fmt::format("{}: {} {}", document_->name, named(name), what)};
 }
 
 bool JsonReader::has(const std::string& name) const { return find(name) != nullptr; }
@@ -107,7 +114,7 @@ bool JsonReader::is_number(const std::string& name) const {
 
 std::vector<std::string> JsonReader::names() const {
     std::vector<std::string> out;
-    for (const auto& member : value_.items()) out.push_back(member.key());
+    for (const auto& member : value_->items()) out.push_back(member.key());
     return out;
 }
 
@@ -121,7 +128,7 @@ std::optional<JsonReader> JsonReader::optional_object(const std::string& name) c
     const json* found = find(name);
     if (found == nullptr) return std::nullopt;
     if (!found->is_object()) fail(name, "is not an object");
-    return JsonReader{*found, document_, named(name), code_};
+    return JsonReader{document_, *found, named(name)};
 }
 
 std::vector<JsonReader> JsonReader::objects(const std::string& name) const {
@@ -132,8 +139,9 @@ std::vector<JsonReader> JsonReader::objects(const std::string& name) const {
     out.reserve(found->size());
     for (std::size_t i = 0; i < found->size(); ++i) {
         const std::string place = fmt::format("{}[{}]", named(name), i);
-        if (!(*found)[i].is_object()) throw Error{code_, fmt::format("{}: {} is not an object", document_, place)};
-        out.push_back(JsonReader{(*found)[i], document_, place, code_});
+        if (!(*found)[i].is_object())
+            throw Error{document_->code, fmt::format("{}: {} is not an object", document_->name, place)};
+        out.push_back(JsonReader{document_, (*found)[i], place});
     }
     return out;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -21,7 +23,7 @@ public:
         keys_only  ///< its values are secrets: a message names keys and positions, nothing else
     };
 
-    /// Parses a document; nesting over 64, more than 150000 values and duplicate keys are refused.
+    /// Parses a document; nesting over 64, duplicate keys and more values than it weighs are refused.
     /// @throws Error with `code` when it is no JSON object
     static JsonReader parse(std::string_view text, std::string document, Errc code, Quoting quoting = Quoting::allowed);
 
@@ -48,16 +50,20 @@ public:
     [[noreturn]] void fail(const std::string& name, std::string_view what) const;
 
 private:
-    JsonReader(nlohmann::json value, std::string document, std::string place, Errc code)
-        // Parentheses: braces would make an array of one out of a json value.
-        : value_(std::move(value)), document_{std::move(document)}, place_{std::move(place)}, code_{code} {}
+    /// What all readers of a document share: driver.json has an object for each of its files.
+    struct Document {
+        nlohmann::json value;
+        std::string name;
+        Errc code;
+    };
+    JsonReader(std::shared_ptr<const Document> document, const nlohmann::json& value, std::string place)
+        : document_{std::move(document)}, value_{&value}, place_{std::move(place)} {}
     [[nodiscard]] const nlohmann::json* find(const std::string& name) const;
     [[nodiscard]] std::string named(const std::string& name) const;
 
-    nlohmann::json value_;
-    std::string document_;
+    std::shared_ptr<const Document> document_;
+    const nlohmann::json* value_;  ///< in it
     std::string place_;
-    Errc code_;
 };
 
 }  // namespace overdrive
