@@ -92,6 +92,12 @@ class Overdrive(Contestant):
     def command(self) -> list[str]:
         return self.node.install(self.place.inputs.driver, self.source)
 
+    def install_before(self, driver: str) -> None:
+        """Not timed: what an update begins with."""
+        before = subprocess.run(self.node.install(driver, self.source), capture_output=True, text=True)
+        if before.returncode != AT_REBOOT:
+            raise CommandFailed(f"{self.key}: the install of {driver} before it failed: {before.stderr}")
+
 
 class OverdriveUpdate(Overdrive):
     """The same driver for the next kernel, where the driver for this one is installed: `overdrive stage`."""
@@ -103,12 +109,21 @@ class OverdriveUpdate(Overdrive):
 
     def prepare(self) -> None:
         super().prepare()
-        before = subprocess.run(super().command(), capture_output=True, text=True)
-        if before.returncode != AT_REBOOT:
-            raise CommandFailed(f"{self.key}: the install before it failed: {before.stderr}")
+        self.install_before(self.place.inputs.driver)
 
     def command(self) -> list[str]:
         return self.node.words("stage", self.place.inputs.driver, "--os", NEXT_OS, "--kernel", NEXT_KERNEL, "--source", self.source)
+
+
+class OverdriveDelta(Overdrive):
+    """The driver where an older version of its branch is installed: the pair index names a delta between the two."""
+
+    def __init__(self, name: str, place: Place) -> None:
+        super().__init__(name, "zstd", place)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.install_before(str(self.place.inputs.older))
 
 
 @dataclass
@@ -240,5 +255,7 @@ def everyone(place: Place, peers: Peers | None) -> list[Contestant]:
             made += [make(compression, place, peers) for make in (containerd, docker)]
             made += [Scripted(name, compression, place, peers, script) for name, script in SCRIPTS.items()]
     made.append(OverdriveUpdate("overdrive, next kernel", place))
+    if place.inputs.older:
+        made.append(OverdriveDelta("overdrive, delta", place))
     return made
 

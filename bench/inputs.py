@@ -22,7 +22,7 @@ from vm_registry import Registry  # noqa: E402
 NEXT_OS = "1577.1.0"
 NEXT_KERNEL = KERNEL[:-1] + ("1" if KERNEL.endswith("0") else "0")  # of equal length, so that a module can be told of it in place
 REPOSITORY = "overdrive/nvidia-coreos"
-SMALL = "900.1.0"
+SMALL, OLDER_SMALL = "900.1.0", "900.0.9"
 STRETCH = 256 << 10
 
 
@@ -33,37 +33,45 @@ class DriverTree:
     driver: str
     user_space: Path
     modules: Path  # holds *.ko
+    modules_version: str = ""  # that they say they have, where it is another one of the same length
 
     @staticmethod
     def find(drivers: Path, driver: str) -> DriverTree:
         """@param driver a version; its user space and the modules of any kernel, the open ones where there are no others"""
         user_space = drivers / driver / "user-space"
-        modules = sorted({module.parent for of in (driver, f"{driver}-open") for module in (drivers / of).glob("*/modules/**/nvidia.ko")})
+        modules = DriverTree.modules_of(drivers, driver)
         if not user_space.is_dir() or not modules:
             raise SystemExit(f"bench: {drivers} has no user space and modules of {driver}; build it: builder-images/build "
                              f"--os debian --kernel RELEASE --driver {driver}-open (OVERDRIVE_DRIVERS names another directory)")
-        return DriverTree(driver, user_space, modules[-1])
+        return DriverTree(driver, user_space, modules)
 
     @staticmethod
-    def small(work: Path) -> DriverTree:
-        """A few megabytes of the same shape, for a run of seconds."""
-        return DriverTree.made(work, {"cuda": 6 << 20, "nvidia-ml": 1 << 20, **{f"small{i}": 9000 + i for i in range(40)}}, links=True)
+    def modules_of(drivers: Path, driver: str) -> Path | None:
+        found = sorted({module.parent for of in (driver, f"{driver}-open") for module in (drivers / of).glob("*/modules/**/nvidia.ko")})
+        return found[-1] if found else None
 
     @staticmethod
-    def made(work: Path, sizes: dict[str, int], *, links: bool = False, module_bytes: int = 1 << 20) -> DriverTree:
+    def small(work: Path, version: str = SMALL) -> DriverTree:
+        """A few megabytes of the same shape, for a run of seconds. Versions differ in a few bytes of each file."""
+        return DriverTree.made(work, {"cuda": 6 << 20, "nvidia-ml": 1 << 20, **{f"small{i}": 9000 + i for i in range(40)}}, links=True, version=version)
+
+    @staticmethod
+    def made(work: Path, sizes: dict[str, int], *, links: bool = False, module_bytes: int = 1 << 20, version: str = SMALL) -> DriverTree:
         """A driver of libraries of these sizes, which compress to about a half. A name may have a directory before it."""
         user, modules = work / "user", work / "modules"
         for folder in (user / "bin", user / "lib64", modules):
             folder.mkdir(parents=True)
         for name, size in sizes.items():
-            library = user / "lib64" / Path(name).parent / f"lib{Path(name).name}.so.{SMALL}"
+            library = user / "lib64" / Path(name).parent / f"lib{Path(name).name}.so.{version}"
             library.parent.mkdir(exist_ok=True)
             _write_half_random(library, name, size)
+            with library.open("r+b") as file:
+                file.write(version.encode()[:size])
             if links:
                 (library.parent / f"lib{name}.so.1").symlink_to(library.name)
-        module = cli_case.module_file({}, driver=SMALL, kernel=KERNEL, content=bytes_of("module", module_bytes))
+        module = cli_case.module_file({}, driver=version, kernel=KERNEL, content=bytes_of("module", module_bytes))
         (modules / "nvidia.ko").write_bytes(module)
-        return DriverTree(SMALL, user, modules)
+        return DriverTree(version, user, modules)
 
 
 def _write_half_random(path: Path, seed: str, size: int) -> None:
@@ -83,6 +91,7 @@ class Inputs:
     zstd: Path
     gzip: Path
     unpacked_bytes: int
+    older: str | None = None  # a version of the driver's branch that `zstd` has too
 
     @property
     def tag(self) -> str:
@@ -92,24 +101,31 @@ class Inputs:
     def next_tag(self) -> str:
         return f"{NEXT_OS}-{self.driver}"
 
+    @property
+    def older_tag(self) -> str:
+        return f"{OS_VERSION}-{self.older}"
+
     def layers(self, layout: Path, tag: str) -> dict[str, dict[str, object]]:
         """The descriptors of the driver's two layers by what they hold."""
         layers = _manifest(layout, tag)["layers"]
         return {"modules": layers[-1], "user-space": layers[-2]}
 
 
-def make(tree: DriverTree, work: Path) -> Inputs:
-    """Packs what is not there yet below `work`."""
+def make(tree: DriverTree, work: Path, older: DriverTree | None = None) -> Inputs:
+    """Packs what is not there yet below `work`. What an older overdrive-artifact packed names an index and is packed again."""
     zstd, gzip = work / "zstd", work / "gzip"
-    if not (work / "made").exists():
+    marker = work / "made-with-manifests"
+    if not marker.exists():
         for made in (zstd, gzip, work / "trees"):
             shutil.rmtree(made, ignore_errors=True)
         for kernel, os_key in ((KERNEL, OS_VERSION), (NEXT_KERNEL, NEXT_OS)):
             pack(tree, kernel, os_key, zstd, work / "trees")
         _to_gzip(zstd, gzip, f"{OS_VERSION}-{tree.driver}")
-        (work / "made").write_text("")
+        marker.write_text("")
+    if older and f'-{older.driver}"' not in (zstd / "index.json").read_text():
+        pack(older, KERNEL, OS_VERSION, zstd, work / "older-trees")
     unpacked = sum(file.lstat().st_size for part in (tree.user_space, tree.modules) for file in part.rglob("*") if file.is_file() and not file.is_symlink())
-    return Inputs(tree.driver, zstd, gzip, unpacked)
+    return Inputs(tree.driver, zstd, gzip, unpacked, older.driver if older else None)
 
 
 def pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) -> str:
@@ -121,7 +137,10 @@ def pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) -
     (program / "overdrive").chmod(0o755)
     vermagic = f"{kernel} SMP "
     for module in tree.modules.glob("*.ko"):
-        (modules / module.name).write_bytes(_for_kernel(module.read_bytes(), vermagic))
+        content = _for_kernel(module.read_bytes(), vermagic)
+        if tree.modules_version:
+            content = content.replace(f"version={tree.modules_version}\0".encode(), f"version={tree.driver}\0".encode())
+        (modules / module.name).write_bytes(content)
     document = cli_case.describe(tree.driver, kernel, os_key)
     document["os"] = {"id": cli_case.OS_ID, "version_id": os_key, "key": os_key}
     document["modules"] = [{"name": file.stem, "path": f"lib/modules/{kernel}/{file.name}", "version": tree.driver, "depends": []}

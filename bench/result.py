@@ -86,9 +86,10 @@ class Result:
 
     def _about(self) -> str:
         facts = self.facts
+        older = f"; the delta is from {facts['older']}" if facts.get("older") else ""
         versions = "; ".join(str(text)[:60] for text in dict(facts.get("versions", {})).values())  # type: ignore[call-overload]
         return (f"Driver {facts['driver']}: {int(str(facts['unpacked_bytes'])) / 1e6:.0f} MB unpacked, {int(str(facts['zstd_bytes'])) / 1e6:.0f} MB zstd, "
-                f"{int(str(facts['gzip_bytes'])) / 1e6:.0f} MB gzip; {facts['cores']} cores, Linux {facts['kernel']}. "
+                f"{int(str(facts['gzip_bytes'])) / 1e6:.0f} MB gzip{older}; {facts['cores']} cores, Linux {facts['kernel']}. "
                 f"overdrive as it is shipped: one executable of {int(str(facts['program_bytes'])) / 1e6:.1f} MB. {versions}").rstrip()
 
     def _floor_line(self, compression: str) -> str:

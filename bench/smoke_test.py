@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 
 import floor  # noqa: E402
 import goals  # noqa: E402
+from branch import older_of  # noqa: E402
 from curve import FLAT, LINEAR, Curve, Expected, gentle, table  # noqa: E402
 from floor import Stage  # noqa: E402
 from inputs import DriverTree  # noqa: E402
@@ -67,6 +68,36 @@ class ShippedTest(unittest.TestCase):
             (Path(empty) / "overdrive").write_text("the development build's")
             with self.assertRaisesRegex(SystemExit, "static/overdrive, the program as it is shipped, is not there; build it: .* --target overdrive-static"):
                 shipped.__wrapped__()
+
+
+class BranchTest(unittest.TestCase):
+    def setUp(self) -> None:
+        work = tempfile.TemporaryDirectory(prefix="overdrive-bench-")
+        self.addCleanup(work.cleanup)
+        self.drivers = Path(work.name)
+        self.tree = DriverTree("535.261.03", self.drivers / "535.261.03/user-space", self.drivers / "modules")
+
+    def put(self, version: str) -> None:
+        (self.drivers / version / "user-space").mkdir(parents=True)
+
+    def test_the_older_version_is_the_next_one_below_in_the_branch(self) -> None:
+        for version in ("535.261.03", "535.309.01", "525.300.01", "535.216.03-open"):
+            self.put(version)
+        self.assertIsNone(older_of(self.tree, self.drivers))
+        for version in ("535.54.03", "535.216.03"):
+            self.put(version)
+        older = older_of(self.tree, self.drivers)
+        assert older
+        self.assertEqual((older.driver, older.modules, older.modules_version), ("535.216.03", self.tree.modules, "535.261.03"))
+
+    def test_modules_of_its_own_are_taken(self) -> None:
+        self.put("535.216.03")
+        own = self.drivers / "535.216.03-open/6.1/modules/lib"
+        own.mkdir(parents=True)
+        (own / "nvidia.ko").touch()
+        older = older_of(self.tree, self.drivers)
+        assert older
+        self.assertEqual((older.modules, older.modules_version), (own, ""))
 
 
 class FloorTest(unittest.TestCase):
@@ -171,15 +202,16 @@ class QuickRunTest(unittest.TestCase):
             picture = xml.fromstring((Path(output) / "plot.svg").read_text())
         self.assertEqual(found["failures"], {})
         rows = {key: row["median"] for key, row in found["rows"].items()}
-        self.assertEqual(set(rows), {"overdrive install (zstd)", "overdrive install (gzip)", "overdrive, next kernel (zstd)"})
+        self.assertEqual(set(rows), {"overdrive install (zstd)", "overdrive install (gzip)", "overdrive, next kernel (zstd)", "overdrive, delta (zstd)"})
         modules, install = found["facts"]["modules_bytes"], rows["overdrive install (zstd)"]
         self.assertGreater(install["wire_bytes"], modules + 1_000_000)
         self.assertLess(rows["overdrive, next kernel (zstd)"]["wire_bytes"], modules + 100_000)
+        self.assertLess(rows["overdrive, delta (zstd)"]["wire_bytes"], modules + 100_000, "what differs of user space is a few bytes a file")
         self.assertTrue(all(row["wall"] > 0 and row["cpu"] > 0 and row["disk_bytes"] > 5_000_000 for row in rows.values()), rows)
         self.assertTrue(all(seconds > 0 for seconds in found["floor"].values()), found["floor"])
         self.assertEqual(len([one for one in picture.iter() if one.tag.endswith("rect")]), 1 + 2 * len(rows))
         self.assertEqual(set(found["moments"]), {"status", "activate, nothing to do"})
-        self.assertLessEqual(found["requests"]["resolve"], 2)
+        self.assertEqual(found["requests"], {"resolve": 1, "resolve, signed": 2})
         self.assertRegex(done.stdout, r"next kernel: bytes beyond the modules layer \| <= 100 kB \| \S+ kB \| met")
 
 
