@@ -71,7 +71,12 @@ Documents documents_of(const std::string& layer) {
 /// The manifest of the architecture that is asked for, or of the only one.
 RawManifest choose(ImageReader& place, const RawManifest& top, const std::optional<std::string>& architecture) {
     const ManifestLinks links = links_of(top);
-    if (!links.is_index) return top;
+    if (!links.is_index) {
+        if (!architecture) return top;
+        const std::string own = architecture_of(place, links);
+        if (own.empty() || own == *architecture) return top;
+        throw Error{Errc::no_artifact, fmt::format("the image is for {}, not for {}", own, *architecture)};
+    }
     std::vector<const IndexEntry*> found;
     std::vector<std::string> names;
     for (const IndexEntry& entry : links.manifests) {

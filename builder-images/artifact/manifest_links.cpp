@@ -10,6 +10,8 @@ namespace overdrive {
 
 namespace {
 
+constexpr std::uint64_t kMostConfigBytes = 4U << 20U;
+
 BlobDescriptor parse_descriptor(const JsonReader& reader, std::uint64_t most) {
     if (reader.has("urls")) reader.fail("urls", "is there: content that lies elsewhere cannot be moved");
     BlobDescriptor blob{reader.string("mediaType"), Digest::parse(reader.string("digest")), reader.number("size"), {}};
@@ -43,10 +45,22 @@ ManifestLinks links_of(const RawManifest& manifest) {
         links.config_media_type = links.blobs.front().media_type;
         for (const JsonReader& layer : reader.objects("layers"))
             links.blobs.push_back(parse_descriptor(layer, kMostLayerBytes));
+        if (const auto annotations = reader.optional_object("annotations"))
+            links.architecture = annotations->optional_string(kArchitectureAnnotation).value_or("");
     }
     if (const auto subject = reader.optional_object("subject"))
         links.subject = Digest::parse(subject->string("digest"));
     return links;
+}
+
+std::string architecture_of(ImageReader& place, const ManifestLinks& manifest) {
+    if (!manifest.architecture.empty() || manifest.is_index) return manifest.architecture;
+    if (manifest.blobs.front().size > kMostConfigBytes) return {};
+    std::string config;
+    place.read_blob(manifest.blobs.front(), [&](std::string_view piece) { config += piece; });
+    return JsonReader::parse(config, "image configuration", Errc::bad_manifest)
+        .optional_string("architecture")
+        .value_or("");
 }
 
 RawManifest checked_manifest(std::string bytes, const std::string& announced, const std::string& document) {

@@ -23,11 +23,16 @@ struct ManifestLinks {
     std::vector<BlobDescriptor> blobs;  ///< of a manifest: configuration and layers
     std::optional<Digest> subject{};    ///< of a referrer
     std::string config_media_type{};    ///< of a manifest
+    std::string architecture{};         ///< of a manifest that says it, as pack writes it; empty: its configuration may
 };
 
 /// Reads any OCI or Docker schema 2 manifest or index, whatever its layers are.
 /// @throws Error bad_manifest: malformed, of another type, layers that lie elsewhere (`urls`), sizes that cannot be
 [[nodiscard]] ManifestLinks links_of(const RawManifest& manifest);
+
+/// The architecture of a manifest that no index is asked about: as it says it, or else as its configuration does.
+/// @return empty when neither says one
+[[nodiscard]] std::string architecture_of(ImageReader& place, const ManifestLinks& manifest);
 
 /// The media type that a manifest says it has or, when it does not, `announced`.
 /// @throws Error bad_manifest when it contradicts `announced`, or neither says it

@@ -116,11 +116,14 @@ std::string architecture_in(const ordered_json& entry) {
 }
 
 /// Replaces the entries of `tag` with one for `top`; entries stay sorted by their tags.
-void put_entry(ordered_json& entries, const std::string& tag, const BlobDescriptor& top) {
+/// @param architecture of a manifest; empty when it is not known, or an index says it
+void put_entry(ordered_json& entries, const std::string& tag, const BlobDescriptor& top,
+               const std::string& architecture = {}) {
     ordered_json kept = ordered_json::array();
     for (const ordered_json& entry : entries)
         if (tag_of_entry(entry) != tag) kept.push_back(entry);
     ordered_json added = blob_json(top);
+    if (!architecture.empty()) added["platform"] = {{"architecture", architecture}, {"os", "linux"}};
     added["annotations"] = {{kRefNameAnnotation, tag}};
     const auto after =
         std::find_if(kept.begin(), kept.end(), [&](const ordered_json& entry) { return tag_of_entry(entry) > tag; });
@@ -256,7 +259,11 @@ void OciLayout::tag(const TaggedManifest& entry) {
         }
     }
     const RawManifest merged = merge_index(ours, theirs);
-    put_entry(entries, entry.tag, add_bytes(kIndexType, merged.bytes));
+    // An index of one would cost every node a request.
+    if (merged.digest == ours.digest)
+        put_entry(entries, entry.tag, entry.manifest, entry.architecture);
+    else
+        put_entry(entries, entry.tag, add_bytes(kIndexType, merged.bytes));
     root_.write_file(kIndex, index_document(entries));
 }
 

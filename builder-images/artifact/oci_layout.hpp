@@ -41,9 +41,9 @@ struct TaggedManifest {
 
 /// An OCI image layout directory.
 ///
-/// index.json names an image index for each tag, and that a manifest for each architecture: what `skopeo copy --all`
-/// makes of it at a registry is an index again. Blobs are written beside and renamed to their digest, so a blob that
-/// has its name is whole; the entry in index.json comes last.
+/// index.json names a manifest for each tag, or, where a tag has several architectures, an image index of them: what
+/// `skopeo copy --all` makes of it at a registry is the same again. Blobs are written beside and renamed to their
+/// digest, so a blob that has its name is whole; the entry in index.json comes last.
 /// @see OCI image-spec image-layout.md
 class OciLayout {
 public:

@@ -13,6 +13,7 @@
 #include "builder-images/artifact/layer_cache.hpp"
 #include "builder-images/artifact/size_text.hpp"
 #include "model/pair.hpp"
+#include "registry/image_manifest.hpp"
 #include "registry/image_reference.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
@@ -215,6 +216,7 @@ private:
         return {{"org.overdrive.driver", manifest_.driver.text()},
                 {"org.overdrive.os-key", manifest_.os_key},
                 {"org.overdrive.kernel-release", manifest_.kernel_release},
+                {kArchitectureAnnotation, options_.architecture},
                 {"org.overdrive.driver-json-digest", image.driver_json.text()}};
     }
 

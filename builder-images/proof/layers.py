@@ -121,6 +121,8 @@ class Layout:
                 raise BadImage(f"the image is not for {wanted}; it is for: {' '.join(sorted(entries))}")
             descriptor = entries[wanted]
             document = self.document(descriptor)
+        elif architecture and (there := self.document(document["config"]).get("architecture")) != architecture:
+            raise BadImage(f"the image is not for {architecture}; it is for: {there}")
         return descriptor["digest"], document
 
 

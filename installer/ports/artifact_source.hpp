@@ -85,10 +85,14 @@ public:
     [[nodiscard]] virtual std::optional<ResolvedArtifact> resolve(const std::string& tag,
                                                                   const std::string& architecture) = 0;
 
+    /// Whether the signatures that were found until now will do, so that no other place is asked for more.
+    using Enough = std::function<bool(const std::vector<ImageSignature>&)>;
     /// The signatures that the source has for an image, over its manifest or its index, the newest last; at most
     /// kMostSignatures, others are left out. Empty when it has none.
+    /// @param enough asked after each place that has some, the likeliest first; not asked where all are at hand
     /// @throws Error unreachable, bad_manifest, digest_mismatch
-    [[nodiscard]] virtual std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) = 0;
+    [[nodiscard]] virtual std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact,
+                                                                 const Enough& enough) = 0;
 
     /// Takes the next bytes of a blob. May throw; the exception leaves `read_blob`.
     using Sink = std::function<void(std::string_view)>;

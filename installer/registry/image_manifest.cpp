@@ -182,6 +182,8 @@ ImageManifest parse_image_manifest(std::string_view json, std::string_view media
     assign_roles(reader, layers);
     ImageManifest out{
         .config_digest = parse_digest(config), .config_size = parse_size(config, kMostConfigBytes), .layers = {}};
+    if (const auto annotations = reader.optional_object("annotations"))
+        out.architecture = annotations->optional_string(kArchitectureAnnotation).value_or("");
     for (ParsedLayer& layer : layers) out.layers.push_back(std::move(layer.descriptor));
     check_roles(reader, out.layers);
     return out;

@@ -16,6 +16,8 @@ namespace overdrive {
 /// Manifests and indexes larger than this are refused. @see OCI distribution-spec, "Pushing manifests"
 inline constexpr std::size_t kMostManifestBytes = 4U << 20U;
 inline constexpr std::size_t kMostLayers = 64;
+/// The annotation of a manifest that says its architecture, in OCI spelling.
+inline constexpr const char* kArchitectureAnnotation = "org.overdrive.architecture";
 /// A layer that claims more than this is refused.
 inline constexpr std::uint64_t kMostLayerBytes = 16ULL << 30U;
 
@@ -42,6 +44,9 @@ struct ImageManifest {
     Digest config_digest;
     std::uint64_t config_size = 0;
     std::vector<LayerDescriptor> layers;
+    /// As the annotation `org.overdrive.architecture` says it, so that the configuration is not asked for; empty: see
+    /// there
+    std::string architecture{};
 };
 
 /// @param media_type what the transport said it is; the document's own `mediaType`, where it has one, must agree

@@ -114,7 +114,7 @@ std::vector<ManifestDescriptor> OciLayoutSource::signature_manifests(const Diges
     return out;
 }
 
-std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& artifact) {
+std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& artifact, const Enough& /*enough*/) {
     return attempting(name_.text(), [&] {
         std::vector<SignatureLayer> layers;
         const auto add = [&](const Digest& image) {
@@ -129,7 +129,8 @@ std::vector<ImageSignature> OciLayoutSource::signatures(const ResolvedArtifact& 
         if (layers.size() > kMostSignatures) layers.erase(layers.begin(), layers.end() - kMostSignatures);
         std::vector<ImageSignature> out;
         for (const SignatureLayer& layer : layers)
-            out.push_back({.payload = read_small(layer.digest, layer.size), .base64 = layer.base64});
+            out.push_back({.payload = layer.payload ? *layer.payload : read_small(layer.digest, layer.size),
+                           .base64 = layer.base64});
         return out;
     });
 }

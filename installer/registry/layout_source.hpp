@@ -42,7 +42,8 @@ public:
     [[nodiscard]] std::string name() const override { return name_.text(); }
     [[nodiscard]] std::optional<ResolvedArtifact> resolve(const std::string& tag,
                                                           const std::string& architecture) override;
-    [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override;
+    [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact,
+                                                         const Enough& enough) override;
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override;
     [[nodiscard]] std::optional<ResolvedIndex> find_pair_index() override;
     [[nodiscard]] std::string read_document(const DocumentBlob& document) override;

@@ -12,6 +12,7 @@
 #include "registry/image_manifest.hpp"
 #include "registry/pair_index_manifest.hpp"
 #include "registry/signature_manifest.hpp"
+#include "registry/signature_search.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
 
@@ -192,16 +193,20 @@ std::optional<ResolvedArtifact> RegistrySource::artifact_of(const Document& top,
         return artifact;
     }
     ImageManifest manifest = parse_image_manifest(top.body, top.media_type, "manifest");
+    if (architecture_of(manifest) != architecture) return std::nullopt;
+    artifact.layers = std::move(manifest.layers);
+    return artifact;
+}
+
+std::string RegistrySource::architecture_of(const ImageManifest& manifest) {
+    if (!manifest.architecture.empty()) return manifest.architecture;
     if (manifest.config_size > kMostManifestBytes) {
         throw Error{Errc::bad_manifest, fmt::format("the image configuration claims {} bytes, more than the {} that "
                                                     "are allowed",
                                                     manifest.config_size, kMostManifestBytes)};
     }
     const std::string what = "image configuration " + manifest.config_digest.text();
-    const std::string config = small_blob(manifest.config_digest, manifest.config_size, what);
-    if (parse_config_architecture(config, what) != architecture) return std::nullopt;
-    artifact.layers = std::move(manifest.layers);
-    return artifact;
+    return parse_config_architecture(small_blob(manifest.config_digest, manifest.config_size, what), what);
 }
 
 std::optional<ResolvedArtifact> RegistrySource::resolve(const std::string& tag, const std::string& architecture) {
@@ -253,38 +258,42 @@ std::string RegistrySource::read_document(const DocumentBlob& document) {
                       [&] { return small_blob(document.digest, document.size, "document " + document.digest.text()); });
 }
 
-std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& artifact) {
+std::vector<ImageSignature> RegistrySource::signatures(const ResolvedArtifact& artifact, const Enough& enough) {
     return attempting(fmt::format("{}: signatures", artifact.reference), [&] {
-        std::vector<SignatureLayer> layers;
-        add_signatures_of(layers, artifact.manifest_digest);
-        if (artifact.index_digest) add_signatures_of(layers, *artifact.index_digest);
-        // Before any payload is fetched: whoever can push can push any number.
-        if (layers.size() > kMostSignatures)
-            layers.erase(layers.begin(), layers.end() - static_cast<std::ptrdiff_t>(kMostSignatures));
-        std::vector<ImageSignature> found;
-        for (const SignatureLayer& layer : layers) {
-            const std::string what = "signature payload " + layer.digest.text();
-            found.push_back({small_blob(layer.digest, layer.size, what), layer.base64});
-        }
-        return found;
+        const SignatureSearch::Fetch fetch = [this](const SignatureLayer& layer) {
+            return small_blob(layer.digest, layer.size, "signature payload " + layer.digest.text());
+        };
+        SignatureSearch search{fetch, enough};
+        std::vector<Digest> images{artifact.manifest_digest};
+        if (artifact.index_digest) images.push_back(*artifact.index_digest);
+        // The tags first: one request each, and every signer puts its signatures there unless told otherwise.
+        for (std::size_t i = 0; i < images.size(); ++i)
+            if (search.take(2 * i, tagged_signatures(images[i]))) return search.found();
+        for (std::size_t i = 0; i < images.size(); ++i)
+            if (search.take(2 * i + 1, referring_signatures(images[i]))) break;
+        return search.found();
     });
 }
 
-void RegistrySource::add_signatures_of(std::vector<SignatureLayer>& layers, const Digest& image) {
-    const auto add = [&](const Document& manifest, const std::string& what) {
-        for (SignatureLayer& layer : parse_signature_manifest(manifest.body, manifest.media_type, what))
-            layers.push_back(std::move(layer));
-    };
+std::vector<SignatureLayer> RegistrySource::tagged_signatures(const Digest& image) {
     const std::string tag = signature_tag(image);
-    const auto by_tag = find_manifest(By::signature_tag, tag);
-    if (by_tag) add(*by_tag, "signatures " + tag);
+    const auto manifest = find_manifest(By::signature_tag, tag);
+    if (!manifest) return {};
+    return parse_signature_manifest(manifest->body, manifest->media_type, "signatures " + tag);
+}
+
+std::vector<SignatureLayer> RegistrySource::referring_signatures(const Digest& image) {
+    std::vector<SignatureLayer> layers;
     const auto referrers = list_referrers(image);
-    if (!referrers) return;
+    if (!referrers) return layers;
     for (const ManifestDescriptor& entry : parse_referrers(*referrers, "referrers of " + image.text())) {
         const std::string what = "signature manifest " + entry.digest.text();
         const Document manifest = manifest_by_digest(entry.digest, entry.size, what);
-        if (parse_subject(manifest.body, what) == image) add(manifest, what);
+        if (parse_subject(manifest.body, what) != image) continue;
+        for (SignatureLayer& layer : parse_signature_manifest(manifest.body, manifest.media_type, what))
+            layers.push_back(std::move(layer));
     }
+    return layers;
 }
 
 std::optional<std::string> RegistrySource::list_referrers(const Digest& image) {

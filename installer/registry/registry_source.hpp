@@ -33,7 +33,8 @@ public:
     [[nodiscard]] std::string name() const override { return name_.text(); }
     [[nodiscard]] std::optional<ResolvedArtifact> resolve(const std::string& tag,
                                                           const std::string& architecture) override;
-    [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override;
+    [[nodiscard]] std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact,
+                                                         const Enough& enough) override;
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override;
     [[nodiscard]] std::optional<ResolvedIndex> find_pair_index() override;
     [[nodiscard]] std::string read_document(const DocumentBlob& document) override;
@@ -66,8 +67,11 @@ private:
     /// The image that a tag or a digest stands for. @param reference for people
     [[nodiscard]] std::optional<ResolvedArtifact> artifact_of(const Document& top, const std::string& reference,
                                                               const std::string& architecture);
+    /// As the manifest says it; otherwise its configuration is asked for.
+    [[nodiscard]] std::string architecture_of(const ImageManifest& manifest);
     [[nodiscard]] std::string identity_of(const std::string& tag) const;
-    void add_signatures_of(std::vector<SignatureLayer>& layers, const Digest& image);
+    [[nodiscard]] std::vector<SignatureLayer> tagged_signatures(const Digest& image);
+    [[nodiscard]] std::vector<SignatureLayer> referring_signatures(const Digest& image);
 
     SourceName name_;
     std::vector<RegistrySession> sessions_;  ///< one for each endpoint

@@ -6,10 +6,21 @@
 
 #include "model/json_reader.hpp"
 #include "registry/manifest_envelope.hpp"
+#include "support/base64.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 
 namespace {
+
+/// What the descriptor carries of its content. What is not what the descriptor names counts as not carried.
+/// @see OCI image-spec descriptor.md, "data"
+std::optional<std::string> embedded_payload(const JsonReader& layer, const SignatureLayer& signature) {
+    const auto data = layer.optional_string("data");
+    auto payload = data ? decode_base64(*data) : std::nullopt;
+    const bool is_it = payload && payload->size() == signature.size && sha256_hex(*payload) == signature.digest.hex();
+    return is_it ? payload : std::nullopt;
+}
 
 /// The signature that a layer is; nullopt when it is something else or cannot be one.
 std::optional<SignatureLayer> parse_layer(const JsonReader& layer) {
@@ -20,7 +31,9 @@ std::optional<SignatureLayer> parse_layer(const JsonReader& layer) {
     refuse_urls(layer);
     const std::uint64_t size = layer.number("size");
     if (size == 0 || size > kMostSignaturePayload) return std::nullopt;
-    return SignatureLayer{.digest = parse_digest(layer), .size = size, .base64 = *base64};
+    SignatureLayer out{.digest = parse_digest(layer), .size = size, .base64 = *base64};
+    out.payload = embedded_payload(layer, out);
+    return out;
 }
 
 JsonReader parse_any(std::string_view json, const std::string& document) {

@@ -24,6 +24,9 @@ struct SignatureLayer {
     Digest digest;  ///< of the payload
     std::uint64_t size = 0;
     std::string base64;
+    /// The payload itself, where the descriptor has it (`data`) and it is of this size and digest: no request is
+    /// needed.
+    std::optional<std::string> payload{};
 };
 
 /// The signatures that a manifest of cosign holds: the last kMostSignatures layers that are one, however many layers

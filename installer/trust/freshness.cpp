@@ -18,11 +18,23 @@ std::optional<Serials::value_type> remembered_serial(const Serials& serials, con
     return highest;
 }
 
+namespace {
+
+bool reaches(const std::optional<Serials::value_type>& known, const ImageAnswer& answer) {
+    const auto serial = answer.vouching ? answer.vouching->serial : std::nullopt;
+    return !known || (serial && *serial >= known->second);
+}
+
+}  // namespace
+
+bool is_not_older(const Serials& serials, const ImageClaim& claim, const ImageAnswer& answer) {
+    return reaches(remembered_serial(serials, claim), answer);
+}
+
 void require_not_older(const Serials& serials, const ImageClaim& claim, const ImageAnswer& answer) {
     const auto known = remembered_serial(serials, claim);
-    if (!known) return;
+    if (reaches(known, answer)) return;
     const auto serial = answer.vouching ? answer.vouching->serial : std::nullopt;
-    if (serial && *serial >= known->second) return;
     const std::string offered =
         serial ? fmt::format("serial {}", *serial)
                : fmt::format("no signed serial{}", answer.why_not.empty() ? "" : " (" + answer.why_not + ")");

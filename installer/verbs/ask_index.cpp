@@ -17,10 +17,10 @@ std::string repository_of(const ResolvedArtifact& image) {
                                          : image.identity;
 }
 
-ImageAnswer answer_of(const PlaceTrust& trust, const ImageClaim& claim, ArtifactSource& source,
+ImageAnswer answer_of(const PlaceTrust& trust, const Serials& known, const ImageClaim& claim, ArtifactSource& source,
                       const ResolvedArtifact& image) {
     if (trust.keys.keys.empty()) return {.vouching = {}, .why_not = "no usable key is configured to check it"};
-    return ask_signatures(trust.policy, trust.keys, claim, source.signatures(image));
+    return hear_signatures(trust, known, claim, source, image);
 }
 
 Error not_vouched_for(const std::string& reference, const PlaceTrust& trust, const std::string& why) {
@@ -40,9 +40,10 @@ std::optional<TrustedIndex> ask_index(const Services& services, const Store& sto
     ImageClaim claim{.repository = repository_of(image), .tag = kPairIndexTag, .digests = {image.manifest_digest}};
     const PlaceTrust trust =
         trust_for(services, config, trusting.overrides, claim.repository.empty() ? source.name() : claim.repository);
-    const ImageAnswer answer = answer_of(trust, claim, source, image);
+    const Serials known = known_serials(store);
+    const ImageAnswer answer = answer_of(trust, known, claim, source, image);
     if (!answer.vouching && !trust.policy.allow_unsigned) throw not_vouched_for(image.reference, trust, answer.why_not);
-    if (!trusting.allow_older) require_not_older(known_serials(store), claim, answer);
+    if (!trusting.allow_older) require_not_older(known, claim, answer);
     PairIndex index =
         attempting(image.reference, [&] { return PairIndex::parse(source.read_document(found->document)); });
     if (!is_for(index.repository, claim, trust.policy)) {

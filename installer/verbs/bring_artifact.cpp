@@ -10,8 +10,9 @@ namespace overdrive {
 Trusting ask_trust(const Overrides& overrides, bool allow_older, const Services& services, const Store& store,
                    const Config& config, FoundArtifact& found) {
     Trusting trusting{.place = trust_for(services, config, overrides, place_of(found)), .image = {}};
-    trusting.image = ask_source(trusting.place, found);
-    if (!allow_older) require_not_older(known_serials(store), claim_of(found), trusting.image);
+    const Serials known = known_serials(store);
+    trusting.image = ask_source(trusting.place, known, found);
+    if (!allow_older) require_not_older(known, claim_of(found), trusting.image);
     return trusting;
 }
 

@@ -30,10 +30,21 @@ ImageClaim claim_of(const FoundArtifact& found) {
     return claim;
 }
 
-ImageAnswer ask_source(const PlaceTrust& trust, FoundArtifact& found) {
+ImageAnswer hear_signatures(const PlaceTrust& trust, const Serials& known, const ImageClaim& claim,
+                            ArtifactSource& source, const ResolvedArtifact& image) {
+    const auto answer_of = [&](const std::vector<ImageSignature>& signatures) {
+        return ask_signatures(trust.policy, trust.keys, claim, signatures);
+    };
+    return answer_of(source.signatures(image, [&](const std::vector<ImageSignature>& found) {
+        const ImageAnswer answer = answer_of(found);
+        return answer.vouching && is_not_older(known, claim, answer);
+    }));
+}
+
+ImageAnswer ask_source(const PlaceTrust& trust, const Serials& known, FoundArtifact& found) {
     if (trust.keys.keys.empty()) return {};
     try {
-        return ask_signatures(trust.policy, trust.keys, claim_of(found), found.source->signatures(found.artifact));
+        return hear_signatures(trust, known, claim_of(found), *found.source, found.artifact);
     } catch (const Error& error) {
         const bool is_no_answer = error.code() == Errc::unreachable || error.code() == Errc::login_refused ||
                                   error.code() == Errc::tls_refused || error.code() == Errc::interrupted;

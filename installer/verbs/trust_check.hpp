@@ -34,10 +34,16 @@ struct PlaceTrust {
 /// What a signature of a found artifact must be for.
 [[nodiscard]] ImageClaim claim_of(const FoundArtifact& found);
 
-/// Asks the source for the image's signatures and those for their word, before anything of it is pulled. Without keys
-/// nothing is asked. Signatures that cannot be read are none.
+/// Asks a source for an image's signatures and those for their word. It is asked for more of them only while those that
+/// it has given do not satisfy the policy, or do not reach the serial that is remembered.
+/// @throws Error as ArtifactSource::signatures
+[[nodiscard]] ImageAnswer hear_signatures(const PlaceTrust& trust, const Serials& known, const ImageClaim& claim,
+                                          ArtifactSource& source, const ResolvedArtifact& image);
+
+/// The same for a found artifact, before anything of it is pulled. Without keys nothing is asked. Signatures that
+/// cannot be read are none.
 /// @throws Error unreachable, login_refused, tls_refused
-[[nodiscard]] ImageAnswer ask_source(const PlaceTrust& trust, FoundArtifact& found);
+[[nodiscard]] ImageAnswer ask_source(const PlaceTrust& trust, const Serials& known, FoundArtifact& found);
 
 /// The serials that the record remembers; of what it does not know any more, those of the installed generations.
 [[nodiscard]] Serials known_serials(const Store& store);

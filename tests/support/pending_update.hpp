@@ -45,8 +45,8 @@ struct TaggedArtifacts {
             owner_.asked.push_back(tag);
             return owner_.tags.contains(tag) ? owner_.blobs.resolve(tag, architecture) : std::nullopt;
         }
-        std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override {
-            return owner_.blobs.signatures(artifact);
+        std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact, const Enough& enough) override {
+            return owner_.blobs.signatures(artifact, enough);
         }
         void read_blob(const LayerDescriptor& layer, const Sink& sink) override {
             owner_.while_fetching();

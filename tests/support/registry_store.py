@@ -66,6 +66,12 @@ class RegistryStore:
             self._refer(repository, digest, media_type, content)
         return digest
 
+    def put_index(self, name: str, tag: str, architecture: str = "amd64") -> str:
+        """Puts an index around the manifest that a tag names, as tags of several architectures have it. @return its digest"""
+        digest = self.repository(name).tags[tag]
+        entry = {"mediaType": MANIFEST, "digest": digest, "size": self.size(digest), "platform": {"architecture": architecture, "os": "linux"}}
+        return self.add_manifest(name, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode(), INDEX, tag)
+
     def load_layout(self, name: str, layout: Path) -> None:
         """Shows every tag of an OCI layout, as it is at that moment; blobs are read from the layout when they are asked for."""
         for entry in json.loads((layout / "index.json").read_text())["manifests"]:

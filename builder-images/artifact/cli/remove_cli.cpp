@@ -34,8 +34,9 @@ ordered_json removal_json(const TagRemoval& told) {
 std::string removal_line(const TagRemoval& told, bool dry_run) {
     if (!told.digest) return fmt::format("{}: was not there\n", told.tag);
     if (!told.removed) return fmt::format("{}: kept: {}\n", told.tag, told.kept_because);
-    return fmt::format("{}: {}, with {} signatures and attestations\n", told.tag,
-                       dry_run ? "would be removed" : "removed", told.signatures.size());
+    return fmt::format("{}: {}, with {} tag{} of signatures and attestations\n", told.tag,
+                       dry_run ? "would be removed" : "removed", told.signatures.size(),
+                       told.signatures.size() == 1 ? "" : "s");
 }
 
 void run_remove(ArtifactServices& services, const PlaceOptions& places, const RemoveArguments& arguments) {

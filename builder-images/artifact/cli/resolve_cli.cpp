@@ -5,7 +5,6 @@
 #include "builder-images/artifact/cli/artifact_cli.hpp"
 #include "builder-images/artifact/cli/place_opener.hpp"
 #include "builder-images/artifact/manifest_links.hpp"
-#include "model/json_reader.hpp"
 #include "registry/image_reference.hpp"
 
 namespace overdrive {
@@ -14,18 +13,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::uint64_t kMostConfigBytes = 1U << 20U;
-
-/// The architecture that the configuration of a manifest names.
-std::string configured_architecture(ImageReader& place, const ManifestLinks& links) {
-    if (links.blobs.empty() || links.blobs.front().size > kMostConfigBytes) return {};
-    std::string config;
-    place.read_blob(links.blobs.front(), [&](std::string_view piece) { config += piece; });
-    return JsonReader::parse(config, "image configuration", Errc::bad_manifest)
-        .optional_string("architecture")
-        .value_or("");
-}
-
 /// Architecture -> digest of its manifest.
 ordered_json architectures_of(ImageReader& place, const RawManifest& image) {
     ordered_json found = ordered_json::object();
@@ -33,7 +20,7 @@ ordered_json architectures_of(ImageReader& place, const RawManifest& image) {
     for (const IndexEntry& entry : links.manifests)
         if (entry.os == "linux") found[entry.architecture] = entry.manifest.digest.text();
     if (!links.is_index) {
-        if (const std::string architecture = configured_architecture(place, links); !architecture.empty())
+        if (const std::string architecture = architecture_of(place, links); !architecture.empty())
             found[architecture] = image.digest.text();
     }
     return found;

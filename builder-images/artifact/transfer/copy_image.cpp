@@ -8,7 +8,6 @@
 #include "builder-images/artifact/index_merge.hpp"
 #include "builder-images/artifact/manifest_links.hpp"
 #include "builder-images/artifact/transfer/image_signatures.hpp"
-#include "registry/image_manifest.hpp"
 
 namespace overdrive {
 
@@ -17,7 +16,6 @@ namespace {
 constexpr int kMostDepth = 3;
 constexpr std::size_t kMostManifests = 256;
 constexpr int kMostOverwritten = 5;
-constexpr std::uint64_t kMostConfigBytes = 4U << 20U;
 
 void collect(ImageReader& from, const RawManifest& manifest, int depth, std::set<Digest>& seen,
              std::vector<RawManifest>& out) {
@@ -38,7 +36,7 @@ void collect(ImageReader& from, const RawManifest& manifest, int depth, std::set
 /// The manifest of one architecture, out of an index or by itself.
 RawManifest only_architecture(ImageReader& from, const RawManifest& top, const std::string& architecture) {
     const ManifestLinks links = links_of(top);
-    if (!links.is_index) return top;
+    if (!links.is_index && architecture_of(from, links) == architecture) return top;
     for (const IndexEntry& entry : links.manifests) {
         if (entry.os != "linux" || entry.architecture != architecture) continue;
         if (const auto found = from.manifest(entry.manifest.digest)) return *found;
@@ -50,10 +48,14 @@ RawManifest only_architecture(ImageReader& from, const RawManifest& top, const s
 RawManifest as_index(ImageReader& place, const RawManifest& top) {
     const ManifestLinks links = links_of(top);
     if (links.is_index) return top;
-    std::string config;
-    if (links.blobs.front().size <= kMostConfigBytes)
-        place.read_blob(links.blobs.front(), [&](std::string_view bytes) { config += bytes; });
-    return index_around(top.descriptor(), "linux", parse_config_architecture(config, "image configuration"));
+    const std::string architecture = architecture_of(place, links);
+    if (architecture.empty()) {
+        throw Error{Errc::bad_manifest, fmt::format("{}: manifest {} says no architecture, so that nothing can be "
+                                                    "put beside it",
+                                                    place.name(), top.digest.text())}
+            .with_remedy("push with --replace, or under a tag of its own");
+    }
+    return index_around(top.descriptor(), "linux", architecture);
 }
 
 class Copy {

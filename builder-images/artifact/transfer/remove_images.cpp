@@ -44,7 +44,7 @@ public:
         const std::string sharer = other_tag_of(image.top);
         if (!remove_tag(tag, image.top, sharer)) {
             told.kept_because = fmt::format(
-                "the registry removes images only by their digest, and '{}' is the same image; remove that tag as well",
+                "the registry removes images only by their digest, and '{}' names it too; remove that tag as well",
                 sharer);
             return told;
         }
@@ -63,10 +63,11 @@ private:
         return image;
     }
 
-    /// Another tag of the same image that is to stay; empty when there is none.
+    /// Another tag of the image, or of an index that names it, that is to stay; empty when there is none.
     std::string other_tag_of(const Digest& digest) const {
         const auto other = std::find_if(images_.begin(), images_.end(), [&](const auto& entry) {
-            return entry.second.top == digest && !wanted_.contains(entry.first);
+            const std::vector<Digest>& all = entry.second.all;
+            return std::find(all.begin(), all.end(), digest) != all.end() && !wanted_.contains(entry.first);
         });
         return other == images_.end() ? std::string{} : other->first;
     }

@@ -42,9 +42,11 @@ std::vector<ImageSignature> read_signatures(ImageReader& place, const Digest& im
     std::vector<ImageSignature> signatures;
     for (const SignatureLayer& layer :
          parse_signature_manifest(set->bytes, set->media_type, "signatures of " + image.text())) {
-        ImageSignature signature{{}, layer.base64};
-        place.read_blob({kSignaturePayloadType, layer.digest, layer.size, {}},
-                        [&](std::string_view bytes) { signature.payload += bytes; });
+        ImageSignature signature{layer.payload.value_or(""), layer.base64};
+        if (!layer.payload) {
+            place.read_blob({kSignaturePayloadType, layer.digest, layer.size, {}},
+                            [&](std::string_view bytes) { signature.payload += bytes; });
+        }
         signatures.push_back(std::move(signature));
     }
     return signatures;

@@ -8,6 +8,7 @@
 #include "builder-images/artifact/manifest_links.hpp"
 #include "builder-images/artifact/transfer/referrer_list.hpp"
 #include "registry/signature_manifest.hpp"
+#include "support/base64.hpp"
 #include "support/sha256.hpp"
 
 namespace overdrive {
@@ -100,6 +101,7 @@ SignatureSet signature_set(const std::string& payload, const std::string& base64
     const ordered_json layer{{"mediaType", kSignaturePayloadType},
                              {"size", payload.size()},
                              {"digest", digest_of(payload).text()},
+                             {"data", encode_base64(payload)},
                              {"annotations", {{kSignatureAnnotation, base64_signature}}}};
     return finished(manifest_of(ordered_json::array({layer})), kConfigType);
 }

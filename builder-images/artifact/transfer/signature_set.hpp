@@ -18,7 +18,8 @@ struct SignatureSet {
     std::string config;
 };
 
-/// A set of one signature.
+/// A set of one signature. Its payload is in the descriptor too (`data`), so that a node needs no request for it.
+/// @see OCI image-spec descriptor.md
 [[nodiscard]] SignatureSet signature_set(const std::string& payload, const std::string& base64_signature);
 
 /// A set of one attestation: what cosign keeps under the tag `sha256-<hex>.att`.

@@ -19,10 +19,14 @@ struct Pulled {
     std::optional<Digest> index;
 };
 
-std::vector<Pulled> pulled_of(const RawManifest& top, const std::optional<std::string>& architecture) {
+std::vector<Pulled> pulled_of(ImageReader& place, const RawManifest& top,
+                              const std::optional<std::string>& architecture) {
     const ManifestLinks links = links_of(top);
-    if (!links.is_index) return {{top.digest, {}, std::nullopt}};
     std::vector<Pulled> pulled;
+    if (!links.is_index) {
+        const std::string own = architecture_of(place, links);
+        if (!architecture || own.empty() || own == *architecture) pulled.push_back({top.digest, own, std::nullopt});
+    }
     for (const IndexEntry& entry : links.manifests) {
         const bool wanted = entry.os == "linux" && (!architecture || entry.architecture == *architecture);
         if (wanted) pulled.push_back({entry.manifest.digest, entry.architecture, top.digest});
@@ -34,7 +38,7 @@ std::vector<Pulled> pulled_of(const RawManifest& top, const std::optional<std::s
 
 std::vector<ManifestAnswer> verify_image(ImageReader& place, const RawManifest& top, const TrustPolicy& policy,
                                          const TrustedKeys& trusted, const VerifyRequest& request) {
-    const std::vector<Pulled> pulled = pulled_of(top, request.architecture);
+    const std::vector<Pulled> pulled = pulled_of(place, top, request.architecture);
     if (pulled.empty())
         throw Error{Errc::no_artifact, fmt::format("{}: the image has nothing for {}", place.name(),
                                                    request.architecture.value_or("linux"))};

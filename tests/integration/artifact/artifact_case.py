@@ -65,15 +65,13 @@ def for_architecture(source: Path, made: Path, architecture: str) -> None:
     shutil.copytree(source, made)
     index = json.loads((made / "index.json").read_text())
     for entry in index["manifests"]:
-        inner = blob(made, str(entry["digest"]))
-        for manifest in inner["manifests"]:  # type: ignore[attr-defined]
-            document = blob(made, manifest["digest"])
-            config = blob(made, document["config"]["digest"])  # type: ignore[index]
-            config["architecture"] = architecture
-            document["config"].update(_put(made, config))  # type: ignore[attr-defined]
-            manifest.update(_put(made, document))
-            manifest["platform"]["architecture"] = architecture
-        entry.update(_put(made, inner))
+        document = blob(made, str(entry["digest"]))
+        config = blob(made, document["config"]["digest"])  # type: ignore[index]
+        config["architecture"] = architecture
+        document["config"].update(_put(made, config))  # type: ignore[attr-defined]
+        document["annotations"]["org.overdrive.architecture"] = architecture  # type: ignore[index]
+        entry.update(_put(made, document))
+        entry["platform"]["architecture"] = architecture
     (made / "index.json").write_text(json.dumps(index))
 
 

@@ -77,7 +77,7 @@ class Uploads(ArtifactCase):
         self.push()
         self.registry.on(faults.BLOB, faults.cut(0.5, "reset"), times=2)
         self.done("copy", "--piece-size", 1, f"{self.at()}:{TAG}", f"oci:{self.work}/copy")
-        self.assertEqual(index_entry(self.work / "copy", TAG), index_entry(layout(), TAG))
+        self.assertEqual(index_entry(self.work / "copy", TAG)["digest"], index_entry(layout(), TAG)["digest"])
 
     def test_a_flipped_bit_is_never_copied(self) -> None:
         self.push()
@@ -89,7 +89,7 @@ class Uploads(ArtifactCase):
         self.push()
         self.registry._right = faults.without_ranges(self.registry._right)
         self.done("copy", "--piece-size", 1, f"{self.at()}:{TAG}", f"oci:{self.work}/copy")
-        self.assertEqual(index_entry(self.work / "copy", TAG), index_entry(layout(), TAG))
+        self.assertEqual(index_entry(self.work / "copy", TAG)["digest"], index_entry(layout(), TAG)["digest"])
 
     def test_another_range_than_was_asked_for_is_refused(self) -> None:
         self.push()
@@ -125,7 +125,7 @@ class Tags(ArtifactCase):
         self.done("push", "--sign-key", artifact_case.cli_case.keys()[0], self.source, self.at())
         writes = [one.target for one in self.registry.asked("^PUT")]
         self.assertTrue(writes[-1].endswith(f"/manifests/{TAG}"), writes)
-        self.assertEqual(sum("/manifests/sha256-" in target for target in writes), 2)  # both signatures stand before it
+        self.assertEqual(sum("/manifests/sha256-" in target for target in writes), 1)  # its signature stands before it
 
     def test_refusals_of_a_tag_say_why(self) -> None:
         self.done("push", self.source, f"{self.at()}:first")

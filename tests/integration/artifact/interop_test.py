@@ -126,7 +126,6 @@ class Interop(ArtifactCase):
     def test_what_we_push_each_tool_pulls_pulled(self) -> None:
         at = f"{self.place}:{TAG}"
         digest = self.done("push", f"oci:{layout()}:{TAG}", f"docker://{at}").stdout.strip()
-        manifest = blob(layout(), digest)["manifests"][0]["digest"]  # type: ignore[index]
 
         def skopeo() -> None:
             copied = self.work / "skopeo"
@@ -141,7 +140,7 @@ class Interop(ArtifactCase):
         def engine(program: str) -> None:
             self.containers.run(program, "pull", "-q", PLAIN, f"docker://{at}")
             said = json.loads(self.containers.run(program, "images", "--json" if program == "buildah" else "--format=json"))
-            self.assertTrue(manifest in json.dumps(said) or digest in json.dumps(said), said)
+            self.assertIn(digest, json.dumps(said))
 
         self.row("pulled by skopeo, same digest", skopeo)
         self.row("pulled by oras, same digest", oras)

@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 import artifact_case
-from artifact_case import TAG, TOP, ArtifactCase, RegistryCase, layout
+from artifact_case import TAG, TOP, ArtifactCase, RegistryCase, for_architecture, layout
 from cli_case import OS_VERSION
 from loopback_http import Reply, Request
 from standin_registry import RegistryApi, refuse
@@ -31,7 +31,7 @@ class Remove(RegistryCase):
     def test_a_tag_goes_with_its_image_and_its_signatures_and_nothing_else(self) -> None:
         before = self.tags()
         told = self.done("remove", "--json", self.place, TAG).json["tags"][0]  # type: ignore[index]
-        self.assertEqual((told["removed"], len(told["signatures"])), (True, 2))  # of the index and of its manifest
+        self.assertEqual((told["removed"], len(told["signatures"])), (True, 1))
         self.assertEqual(sorted(self.tags()), sorted(set(before) - {TAG, *told["signatures"]}))
         self.refused(3, "no-artifact", "inspect", f"{self.place}:{TAG}")
         self.assert_installed(self.install(self.place, "900.1.2"), "900.1.2")
@@ -47,17 +47,27 @@ class Remove(RegistryCase):
         before = self.tags()
         said = artifact_case.artifact("remove", self.place, TAG)
         self.assertEqual(said.rc, 1, said)
-        self.assertIn("'stable' is the same image", said.stdout)
+        self.assertIn("'stable' names it too", said.stdout)
         self.assertEqual(self.tags(), before)
         self.done("remove", self.place, TAG, "stable")
         self.assertEqual([tag for tag in self.tags() if not tag.startswith("sha256-")], [SECOND])
+
+    def test_an_image_that_an_index_names_stays_until_that_goes_too(self) -> None:
+        self.done("tag", f"{self.place}:{TAG}", "stable")
+        other = self.work / "arm"
+        for_architecture(layout(), other, "arm64")
+        self.done("push", f"oci:{other}:{TAG}", self.place)
+        said = artifact_case.artifact("remove", self.place, "stable")
+        self.assertEqual(said.rc, 1, said)
+        self.assertIn(f"'{TAG}' names it too", said.stdout)
+        self.assert_installed(self.install(self.place, "900.1.0"), "900.1.0")
 
     def test_a_tag_that_is_not_there_is_an_answer(self) -> None:
         self.assertEqual(self.done("remove", self.place, "nothing").stdout, "nothing: was not there\n")
 
     def test_a_dry_run_removes_nothing(self) -> None:
         mark, before = self.docker.mark(), self.tags()
-        self.assertIn(f"{TAG}: would be removed, with 2 signatures", self.done("remove", "--dry-run", self.place, TAG).stdout)
+        self.assertIn(f"{TAG}: would be removed, with 1 tag of signatures", self.done("remove", "--dry-run", self.place, TAG).stdout)
         self.assertEqual([one for one in self.docker.requests(mark) if one.method == "DELETE"], [])
         self.assertEqual(self.tags(), before)
 

@@ -200,11 +200,12 @@ protected:
     }
     std::vector<std::string> found() {
         std::vector<std::string> out;
-        for (const ImageSignature& signature : source_->signatures(artifact_.value()))
+        for (const ImageSignature& signature : source_->signatures(artifact_.value(), enough_))
             out.push_back(signature.payload + "=" + signature.base64);
         return out;
     }
     std::optional<ResolvedArtifact> artifact_;
+    ArtifactSource::Enough enough_;
 };
 
 TEST_F(Signatures, AreNoneWhereThereAreNone) { EXPECT_THAT(found(), IsEmpty()); }
@@ -214,6 +215,36 @@ TEST_F(Signatures, OfManifestAndIndexAreFoundByTheirTags) {
                    signature_manifest({"a", "b"}).dump());
     serve_manifest("sha256-" + std::string{artifact_->index_digest->hex()} + ".sig", signature_manifest({"c"}).dump());
     EXPECT_THAT(found(), ElementsAre("a=sig-a", "b=sig-b", "c=sig-c"));
+}
+
+TEST_F(Signatures, AreAskedForUntilTheyAreEnoughAndByTheirTagsFirst) {
+    enough_ = [](const std::vector<ImageSignature>& found) { return found.back().payload == "c"; };
+    const std::string manifest = "sha256-" + std::string{artifact_->manifest_digest.hex()} + ".sig";
+    const std::string index = "sha256-" + std::string{artifact_->index_digest->hex()} + ".sig";
+    serve_manifest(manifest, signature_manifest({"c"}).dump());
+    registry_.forget_requests();
+    EXPECT_THAT(found(), ElementsAre("c=sig-c"));
+    EXPECT_EQ(registry_.requests().size(), 2U) << "the tag and the payload";
+
+    serve_manifest(manifest, signature_manifest({"a"}).dump());
+    serve_manifest(index, signature_manifest({"c"}).dump());
+    registry_.forget_requests();
+    EXPECT_THAT(found(), ElementsAre("a=sig-a", "c=sig-c"));
+    EXPECT_EQ(registry_.requests().size(), 4U);
+
+    serve_manifest(index, signature_manifest({"b"}).dump());
+    EXPECT_THAT(found(), ElementsAre("a=sig-a", "b=sig-b")) << "never enough: everything is asked for";
+    EXPECT_EQ(registry_.requests(path("referrers/" + artifact_->index_digest->text())).size(), 1U);
+}
+
+TEST_F(Signatures, AreNotAskedForWhereTheManifestCarriesThem) {
+    enough_ = [](const std::vector<ImageSignature>& /*found*/) { return true; };
+    nlohmann::json manifest = signature_manifest({"a"});
+    manifest["layers"][0]["data"] = "YQ==";
+    serve_manifest("sha256-" + std::string{artifact_->manifest_digest.hex()} + ".sig", manifest.dump());
+    registry_.forget_requests();
+    EXPECT_THAT(found(), ElementsAre("a=sig-a"));
+    EXPECT_EQ(registry_.requests().size(), 1U);
 }
 
 TEST_F(Signatures, AreFoundAmongReferrersByApiAndByTag) {
@@ -246,7 +277,7 @@ TEST_F(Signatures, AreFoundAmongReferrersByApiAndByTag) {
 TEST_F(Signatures, OfARegistryThatDiesAreNotTakenForNone) {
     registry_.behave_everywhere(
         [](FakeRegistry::Answer& answer, int /*nth*/, const std::string& /*head*/) { answer.status = 503; });
-    EXPECT_THROW(static_cast<void>(source_->signatures(artifact_.value())), Error);
+    EXPECT_THROW(static_cast<void>(source_->signatures(artifact_.value(), enough_)), Error);
 }
 
 TEST_F(Signatures, AreNoneWhereTheMirrorHasNoneAndTheRegistryCannotBeReached) {

@@ -6,7 +6,7 @@ Run as root: python3 tests/integration/registry/signatures_test.py
 
 from __future__ import annotations
 
-import json
+import base64
 import shutil
 import sys
 import time
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from registry_case import DRIVER, QUICK, REPOSITORY, TAG, RegistryCase, main  # noqa: E402 - first: it says where the others are
 from cli_case import Run, keys, make_key, pack, remove_shared, say, shared  # noqa: E402
+import damage  # noqa: E402
 import cosign_signature as cosign  # noqa: E402
 from registry_faults import both, endless, replaced  # noqa: E402
 from registry_store import MANIFEST, digest_of  # noqa: E402
@@ -43,8 +44,8 @@ class SignedCase(RegistryCase):
         self.store.repositories.clear()
         self.store.load_layout(REPOSITORY, self.unsigned)
         self.identity = f"{self.registry.host}/{REPOSITORY}"
-        self.index = self.store.repository(REPOSITORY).tags[TAG]
-        self.manifest = str(json.loads(self.store.read(self.index))["manifests"][0]["digest"])
+        self.manifest = self.store.repository(REPOSITORY).tags[TAG]
+        self.index = self.store.put_index(REPOSITORY, TAG)
         self.key, self.other_key = keys()[0], shared() / "second.key"
 
     def offer(self, content: bytes, key: Path | None = None) -> None:
@@ -133,6 +134,40 @@ class TrustTest(SignedCase):
         self.assertIn(run.error.get("reason"), ("untrusted", "digest-mismatch"), run)
 
 
+class RequestsTest(SignedCase):
+    """What is asked for beside the layers. The tag names the manifest, as pack writes it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.repository(REPOSITORY).tags[TAG] = self.manifest
+        self.registry.reset()
+
+    def asked_beside_layers(self) -> list[str]:
+        layers = {damage.layer_digest(self.unsigned, TAG, role) for role in ("user-space", "modules")}
+        return [one.target.rsplit("/", 1)[-1] for one in self.registry.asked() if not one.target.endswith(tuple(layers))]
+
+    def test_an_artifact_is_found_by_one_request_and_its_signature_by_another(self) -> None:
+        self.push_signature()
+        self.installed(self.timed(15))
+        self.assertEqual(self.asked_beside_layers(), [TAG, cosign.signature_tag(self.manifest)])
+
+    def test_of_an_unsigned_one_every_place_is_asked_once(self) -> None:
+        self.untrusted()
+        self.assertEqual(self.asked_beside_layers(), [TAG, cosign.signature_tag(self.manifest), self.manifest], "the referrers of the last")
+
+    def test_another_architecture_is_refused_by_the_manifest_alone(self) -> None:
+        content = self.store.read(self.manifest).replace(b'"amd64"', b'"riscv64"')
+        self.store.add_manifest(REPOSITORY, content, MANIFEST, TAG)
+        self.refused(self.timed(15), "no-artifact", 3, DRIVER)
+        self.assertEqual([one.target for one in self.registry.asked("/blobs/")], [])
+
+    def push_signature(self) -> None:
+        """As `overdrive-artifact push --sign-key` leaves it."""
+        content = cosign.payload(self.identity, self.manifest, serial=7)
+        described = cosign.signature_layer(content, cosign.sign(self.key, content)) | {"data": base64.b64encode(content).decode()}
+        self.store.add_manifest(REPOSITORY, cosign.manifest([described]), tag=cosign.signature_tag(self.manifest))
+
+
 class FloodTest(SignedCase):
     def test_d5_a_hundred_thousand_signatures(self) -> None:
         layer = cosign.signature_layer(b"{}", "AAAA")
@@ -184,7 +219,7 @@ class FreshnessTest(SignedCase):
                 shutil.rmtree(self.host.generation(DRIVER), ignore_errors=True)
                 pack(again, DRIVER, signed=False, modules_bytes=41_000)
                 self.store.load_layout(REPOSITORY, again)
-                self.index = self.store.repository(REPOSITORY).tags[TAG]
+                self.index = self.store.put_index(REPOSITORY, TAG)
                 self.offer(cosign.payload(self.identity, self.index, serial=serial))
                 self.assert_refused(self.timed(15), "older-artifact", 2, "7", "--allow-older")
                 self.assertFalse(self.host.generation(DRIVER).exists())

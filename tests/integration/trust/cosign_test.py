@@ -33,8 +33,14 @@ class SignedTest(TrustCase):
         self.assertEqual(self.host.record()["serials"], {f"{self.repository}:{TAG}": 7})
 
     def test_a_signature_over_the_manifest_alone_vouches_too(self) -> None:
-        digest = self.manifest()["manifests"][0]["digest"]
+        digest = self.digest()
+        self.put_index()
         cosign("sign", "--key", cosign_key("first")[0], *OFFLINE, f"{self.repository}@{digest}")
+        self.accepted()
+
+    def test_a_signature_over_the_index_alone_vouches_too(self) -> None:
+        self.put_index()
+        self.sign("first")
         self.accepted()
 
     def test_an_ed25519_key(self) -> None:

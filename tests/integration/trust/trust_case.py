@@ -25,6 +25,7 @@ REPOSITORY = "overdrive/nvidia-coreos"
 DRIVER = "900.1.0"
 TAG = f"{OS_VERSION}-{DRIVER}"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 # A transparency log or a time-stamp authority is nowhere asked: everything here works without a network.
 OFFLINE = ["--tlog-upload=false", "--yes"]
 FETCH_COSIGN = '. ci/lib/debian-archive.sh && archive_unpack "$1" cosign'
@@ -90,7 +91,7 @@ class TrustCase(CliTestCase):
         self.trust("first")
 
     def asked(self, path: str) -> http.client.HTTPResponse:
-        kinds = f"{MANIFEST}, application/vnd.oci.image.index.v1+json"
+        kinds = f"{MANIFEST}, {INDEX}"
         return urllib.request.urlopen(  # type: ignore[no-any-return]
             urllib.request.Request(f"http://{self.registry.on_host}/v2/{REPOSITORY}/{path}", headers={"Accept": kinds}), timeout=10)
 
@@ -109,6 +110,14 @@ class TrustCase(CliTestCase):
     def push(self, layout: str = "one", tag: str = TAG) -> None:
         say(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{unsigned_layout()}/{layout}:{tag}",
              f"docker://{self.repository}:{tag}"])
+
+    def put_index(self) -> None:
+        """Puts an index around the manifest that the tag names, as tags of several architectures have it."""
+        with self.asked(f"manifests/{TAG}") as answer:
+            entry = {"mediaType": MANIFEST, "digest": self.digest(), "size": len(answer.read()), "platform": {"architecture": "amd64", "os": "linux"}}
+        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
+        urllib.request.urlopen(urllib.request.Request(
+            f"http://{self.registry.on_host}/v2/{REPOSITORY}/manifests/{TAG}", json.dumps(document).encode(), {"Content-Type": INDEX}, method="PUT"), timeout=10)
 
     def trust(self, *names: str, more: str = "") -> None:
         """The host trusts these keys."""

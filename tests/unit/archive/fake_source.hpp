@@ -37,10 +37,13 @@ public:
                                                           const std::string& /*architecture*/) override {
         return artifact;
     }
-    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override {
+    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/, const Enough& enough) override {
         asked_before_signatures = asked.size();
         if (signatures_fail) throw Error{*signatures_fail, "signatures: injected"};
-        return image_signatures;
+        std::vector<ImageSignature> found = image_signatures;
+        if (further_signatures.empty() || enough(found)) return found;
+        found.insert(found.end(), further_signatures.begin(), further_signatures.end());
+        return found;
     }
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override {
         asked.push_back(layer.role);
@@ -69,6 +72,7 @@ public:
     std::optional<ResolvedArtifact> artifact;
     Faults faults;
     std::vector<ImageSignature> image_signatures;
+    std::vector<ImageSignature> further_signatures;  ///< in another place, which is asked when those are not enough
     std::optional<Errc> signatures_fail;
     std::optional<std::size_t> asked_before_signatures;  ///< blobs; nullopt: nobody asked for signatures
     std::size_t chunk = 16384;

@@ -72,23 +72,38 @@ TEST(Pack, NeedsNoMoreThanTheModulesLayerForASecondKernelInTheSameLayout) {
     options.output = first.at("layout");
     static_cast<void>(pack(options, [](std::string_view) {}));
     const auto blobs = std::filesystem::directory_iterator{first.at("layout/blobs/sha256")};
-    // program, user space, and for each kernel modules, config, manifest, index
-    EXPECT_EQ(std::distance(begin(blobs), end(blobs)), 2 + 2 * 4);
+    // program, user space, and for each kernel modules, config, manifest
+    EXPECT_EQ(std::distance(begin(blobs), end(blobs)), 2 + 2 * 3);
     EXPECT_EQ(OciLayout::open(first.at("layout")).tags().size(), 2U);
 }
 
-TEST(Pack, ATagNamesAnIndexSoThatOtherArchitecturesCanJoinIt) {
+nlohmann::json entry_of(const SmallDriver& driver) {
+    return nlohmann::json::parse(Root{driver.at("layout")}.read_file("index.json").value()).at("manifests").at(0);
+}
+
+TEST(Pack, ATagNamesTheManifestWhichSaysItsArchitectureSoThatNodesNeedOneRequest) {
     const SmallDriver driver;
     const PackedImage packed = driver.pack();
-    const Root layout{driver.at("layout")};
-    const auto outer = nlohmann::json::parse(layout.read_file("index.json").value()).at("manifests").at(0);
-    EXPECT_EQ(outer.at("mediaType"), kIndexType);
-    const std::string digest = outer.at("digest");
-    const auto inner =
-        nlohmann::json::parse(layout.read_file("blobs/sha256/" + digest.substr(7)).value()).at("manifests");
-    ASSERT_EQ(inner.size(), 1U);
-    EXPECT_EQ(inner[0].at("digest"), packed.manifest.digest.text());
-    EXPECT_EQ(inner[0].at("platform").at("architecture"), "amd64");
+    const nlohmann::json entry = entry_of(driver);
+    EXPECT_EQ(entry.at("mediaType"), kManifestType);
+    EXPECT_EQ(entry.at("digest"), packed.manifest.digest.text());
+    EXPECT_EQ(entry.at("platform").at("architecture"), "amd64");
+    const std::string bytes = OciLayout::open(driver.at("layout")).read_bytes(packed.manifest, 1U << 20U);
+    EXPECT_EQ(parse_image_manifest(bytes, kManifestType, "manifest").architecture, "amd64");
+}
+
+TEST(Pack, AnotherArchitectureUnderATagMakesItAnIndexOfBoth) {
+    const SmallDriver driver;
+    const PackedImage packed = driver.pack();
+    OciLayout layout = OciLayout::open(driver.at("layout"));
+    const BlobDescriptor other = layout.add_bytes(kManifestType, "{}");
+    layout.tag({other, packed.tag, "arm64"});
+    EXPECT_EQ(entry_of(driver).at("mediaType"), kIndexType);
+    const auto tags = layout.tags();
+    ASSERT_EQ(tags.size(), 2U);
+    EXPECT_EQ(tags[0].manifest.digest, packed.manifest.digest);
+    EXPECT_EQ(tags[0].architecture, "amd64");
+    EXPECT_EQ(tags[1].manifest.digest, other.digest);
 }
 
 TEST(Pack, ReplacesATagThatIsPackedAgain) {

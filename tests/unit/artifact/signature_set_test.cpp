@@ -20,6 +20,7 @@ TEST(SignatureSet, IsReadByWhatTheNodeReadsSignaturesWith) {
     EXPECT_EQ(layers[0].digest.hex(), sha256_hex("payload"));
     EXPECT_EQ(layers[0].size, 7U);
     EXPECT_EQ(layers[0].base64, "c2ln");
+    EXPECT_EQ(layers[0].payload, "payload") << "no request for it";
 }
 
 TEST(SignatureSet, GrowsAndNeverLosesALayer) {

@@ -61,7 +61,7 @@ protected:
     std::vector<std::string> payloads() {
         OciLayoutSource layout = source();
         std::vector<std::string> out;
-        for (const ImageSignature& signature : layout.signatures(*layout.resolve(kTag, "amd64"))) {
+        for (const ImageSignature& signature : layout.signatures(*layout.resolve(kTag, "amd64"), {})) {
             EXPECT_EQ(signature.base64, "signature of " + signature.payload);
             out.push_back(signature.payload);
         }

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "support/error.hpp"
+#include "support/sha256.hpp"
 
 namespace overdrive {
 namespace {
@@ -57,6 +60,24 @@ TEST(SignatureManifest, ReadsWhatCosignWrites) {
     EXPECT_EQ(layers[1].base64, "MEUC");
     EXPECT_EQ(layers[1].digest.text(), digest('b'));
     EXPECT_EQ(layers[1].size, 235U);
+}
+
+TEST(SignatureManifest, TakesThePayloadThatADescriptorCarriesIfItIsTheOneThatItNames) {
+    json carried = signature("MEQC");
+    carried["digest"] = "sha256:" + sha256_hex("payload");
+    carried["size"] = 7;
+    carried["data"] = "cGF5bG9hZA==";
+    EXPECT_EQ(parse(manifest({carried}))[0].payload, "payload");
+    EXPECT_EQ(parse(manifest({signature("MEQC")}))[0].payload, std::nullopt);
+
+    for (const auto& [name, value] : std::initializer_list<std::pair<std::string, json>>{
+             {"size", 8}, {"digest", digest('a')}, {"data", "cGF5bG9hZQ=="}, {"data", "cGF5bG9hZA"}, {"data", ""}}) {
+        json lying = carried;
+        lying[name] = value;
+        const auto layers = parse(manifest({lying}));
+        ASSERT_THAT(layers, SizeIs(1));
+        EXPECT_EQ(layers[0].payload, std::nullopt) << lying.dump() << ": its blob is asked for";
+    }
 }
 
 TEST(SignatureManifest, LeavesOutWhatIsNoSignature) {

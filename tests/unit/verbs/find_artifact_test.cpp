@@ -41,7 +41,9 @@ public:
             return std::nullopt;
         return ResolvedArtifact{name_ + ":" + tag, Digest::from_hex(std::string(64, 'a')), {}};
     }
-    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/) override { return {}; }
+    std::vector<ImageSignature> signatures(const ResolvedArtifact& /*artifact*/, const Enough& /*enough*/) override {
+        return {};
+    }
     void read_blob(const LayerDescriptor& /*layer*/, const Sink& /*sink*/) override {}
     std::optional<ResolvedIndex> find_pair_index() override {
         answer();

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "store/store.hpp"
 #include "support/fake_host.hpp"
 #include "trust/signature.hpp"
@@ -30,8 +32,8 @@ public:
     std::optional<ResolvedArtifact> resolve(const std::string& tag, const std::string& architecture) override {
         return source_.resolve(tag, architecture);
     }
-    std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact) override {
-        return source_.signatures(artifact);
+    std::vector<ImageSignature> signatures(const ResolvedArtifact& artifact, const Enough& enough) override {
+        return source_.signatures(artifact, enough);
     }
     void read_blob(const LayerDescriptor& layer, const Sink& sink) override { source_.read_blob(layer, sink); }
     std::optional<ResolvedIndex> find_pair_index() override { return std::nullopt; }
@@ -178,6 +180,32 @@ TEST_F(InstallTrust, C13ASerialIsRememberedAndALowerOrMissingOneIsRefusedBeforeA
     }
     add_signature(first_, 7);
     EXPECT_EQ(install(), ExitCode::at_reboot);
+}
+
+TEST_F(InstallTrust, C13AnOlderSerialIsNotRefusedBeforeEveryPlaceWasAsked) {
+    add_signature(first_, 7);
+    install();
+    remove_installed();
+    source_.image_signatures.clear();
+    add_signature(first_, 9);
+    source_.further_signatures = std::exchange(source_.image_signatures, {});
+    add_signature(first_, 6);
+    EXPECT_EQ(install(), ExitCode::at_reboot);
+    EXPECT_THAT(record().serials, ElementsAre(testing::Pair(testing::_, 9U)));
+}
+
+TEST_F(InstallTrust, OtherPlacesAreAskedOnlyWhileThePolicyIsNotSatisfied) {
+    configure("[trust]\nkeys = [\"/etc/first.pub\", \"/etc/second.pub\"]\nrequire = \"all\"\n");
+    add_signature(second_);
+    source_.further_signatures = std::exchange(source_.image_signatures, {});
+    add_signature(first_);
+    EXPECT_EQ(install(), ExitCode::at_reboot);
+    EXPECT_EQ(report_.json["trust"]["signed_by"].dump(), R"(["/etc/first.pub","/etc/second.pub"])");
+
+    remove_installed();
+    configure("[trust]\nkeys = [\"/etc/first.pub\", \"/etc/second.pub\"]\n");
+    EXPECT_EQ(install(), ExitCode::at_reboot);
+    EXPECT_EQ(report_.json["trust"]["signed_by"].dump(), R"(["/etc/first.pub"])");
 }
 
 TEST_F(InstallTrust, C13ASignatureOfDriverJsonAloneDoesNotShowThatItIsNotOlder) {
