@@ -99,6 +99,7 @@ void add_files(DriverManifest& manifest, const std::vector<TreeEntry>& entries, 
         if (entry.kind == TreeEntry::Kind::file) {
             file.mode = entry.mode;
             file.size = entry.size;
+            file.verity = entry.verity;
         }
         manifest.size_bytes += file.size;
         manifest.files.push_back(std::move(file));

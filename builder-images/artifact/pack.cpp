@@ -72,7 +72,7 @@ public:
                                [&] { return parse_description(read_small_file(options.describe)); })},
           layout_{OciLayout::create(options.output)} {
         check_description();
-        trees_.user_space = scan(user_space_, "user space");
+        trees_.user_space = scan(user_space_, "user space", Digests::and_verity);
         trees_.modules = scan(modules_, "modules");
         check_trees(manifest_, trees_);
         if (options.layer_cache) cache_.emplace(*options.layer_cache);
@@ -141,8 +141,8 @@ private:
             .with_remedy("give --program the directory that ci/bundle made");
     }
 
-    std::vector<TreeEntry> scan(const Root& tree, std::string_view name) const {
-        std::vector<TreeEntry> entries = read_tree(tree, name);
+    std::vector<TreeEntry> scan(const Root& tree, std::string_view name, Digests digests = Digests::sha256) const {
+        std::vector<TreeEntry> entries = read_tree(tree, name, digests);
         std::uint64_t bytes = 0;
         for (const TreeEntry& entry : entries) bytes += entry.size;
         say_(fmt::format("{}: {} entries, {}", name, entries.size(), size_text(bytes)));

@@ -9,6 +9,7 @@
 
 #include "model/driver_manifest.hpp"
 #include "support/sha256.hpp"
+#include "support/verity_digest.hpp"
 
 namespace overdrive {
 
@@ -40,7 +41,8 @@ int climbs_of(const std::string& target) {
 
 class TreeReader {
 public:
-    TreeReader(const Root& tree, std::string_view name) : tree_{tree}, name_{name} {}
+    TreeReader(const Root& tree, std::string_view name, Digests digests)
+        : tree_{tree}, name_{name}, digests_{digests} {}
 
     std::vector<TreeEntry> read() {
         read_directory("", 0);
@@ -75,21 +77,26 @@ private:
         if (S_ISLNK(status->st_mode)) {
             read_link(path, depth);
         } else if (S_ISREG(status->st_mode)) {
-            read_file(path, (status->st_mode & S_IXUSR) != 0 ? 0755 : 0644);
+            const auto size = static_cast<std::uint64_t>(status->st_size);
+            read_file(path, (status->st_mode & S_IXUSR) != 0 ? 0755 : 0644,
+                      digests_ == Digests::and_verity && size >= kLeastVerityBytes);
         } else {
             refuse(path, "is neither a file nor a directory nor a symbolic link; a layer holds nothing else");
         }
         return true;
     }
 
-    void read_file(const std::string& path, unsigned mode) {
+    void read_file(const std::string& path, unsigned mode, bool with_verity) {
         Sha256 hash;
+        VerityDigest verity;
         std::uint64_t size = 0;
         read_pieces(tree_, path, [&](std::string_view piece) {
             hash.update(piece);
+            if (with_verity) verity.update(piece);
             size += piece.size();
         });
         entries_.push_back({path, TreeEntry::Kind::file, mode, size, hash.finish(), ""});
+        if (with_verity) entries_.back().verity = verity.finish();
     }
 
     void read_link(const std::string& path, int depth) {
@@ -105,6 +112,7 @@ private:
 
     const Root& tree_;
     std::string name_;
+    Digests digests_;
     std::vector<TreeEntry> entries_;
 };
 
@@ -125,6 +133,8 @@ void read_pieces(const Root& tree, const std::string& path, const std::function<
     }
 }
 
-std::vector<TreeEntry> read_tree(const Root& tree, std::string_view name) { return TreeReader{tree, name}.read(); }
+std::vector<TreeEntry> read_tree(const Root& tree, std::string_view name, Digests digests) {
+    return TreeReader{tree, name, digests}.read();
+}
 
 }  // namespace overdrive

@@ -85,6 +85,7 @@ FileSpec parse_file(const JsonReader& reader) {
     file.mode = parse_mode(reader, "mode");
     file.size = reader.number("size");
     file.sha256 = Digest::from_hex(reader.string("sha256")).hex();
+    if (const auto verity = reader.optional_string("verity")) file.verity = Digest::from_hex(*verity).hex();
     return file;
 }
 
@@ -199,11 +200,13 @@ ordered_json module_json(const ModuleSpec& module) {
 
 ordered_json file_json(const FileSpec& file) {
     if (file.is_link()) return {{"path", file.path}, {"layer", to_string(file.layer)}, {"link", file.link_target}};
-    return {{"path", file.path},
-            {"layer", to_string(file.layer)},
-            {"mode", octal(file.mode)},
-            {"size", file.size},
-            {"sha256", file.sha256}};
+    ordered_json json{{"path", file.path},
+                      {"layer", to_string(file.layer)},
+                      {"mode", octal(file.mode)},
+                      {"size", file.size},
+                      {"sha256", file.sha256}};
+    if (!file.verity.empty()) json["verity"] = file.verity;
+    return json;
 }
 
 ordered_json program_json(const DriverManifest& manifest) {

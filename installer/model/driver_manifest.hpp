@@ -53,6 +53,9 @@ struct FileSpec {
     std::uint64_t size = 0;   ///< bytes of a file
     std::string sha256;       ///< lower-case hex of a file's content; empty for a link
     std::string link_target;  ///< relative target of a link; empty for a file
+    /// Lower-case hex of the fs-verity digest of the same content: what a kernel that guards the file measures. Empty
+    /// for a file that is not worth it, and in what a program wrote that knew of none.
+    std::string verity{};
     [[nodiscard]] bool is_link() const noexcept { return !link_target.empty(); }
 };
 

@@ -32,8 +32,9 @@ FilesByPath user_space_of(const DriverManifest& manifest) {
 /// One delta on its way from the source to the tree.
 class Application {
 public:
-    Application(const UsableDelta& usable, const Staging& staging, const Store& store, const DriverManifest& wanted)
-        : usable_{usable}, staging_{staging}, store_{store}, wanted_{wanted} {}
+    Application(const UsableDelta& usable, const Staging& staging, const Store& store, const DriverManifest& wanted,
+                ContentGuard* guard)
+        : usable_{usable}, staging_{staging}, store_{store}, wanted_{wanted}, guard_{guard} {}
 
     void run(ArtifactSource& source, Progress& progress) {
         const LayerDescriptor blob{.digest = usable_.delta.blob,
@@ -110,7 +111,7 @@ private:
     void clone_rest(const DeltaTable& table) const {
         const DriverManifest old_tree = store_.read_manifest(usable_.from);
         const CloneResult clone =
-            clone_files(store_, usable_.from, staging_, files_beside_delta(table, old_tree, wanted_));
+            clone_files(store_, usable_.from, staging_, files_beside_delta(table, old_tree, wanted_), guard_);
         if (!clone.reused) throw Error{Errc::incomplete_artifact, clone.reason};
     }
 
@@ -118,6 +119,7 @@ private:
     const Staging& staging_;
     const Store& store_;
     const DriverManifest& wanted_;
+    ContentGuard* guard_;
 };
 
 }  // namespace
@@ -164,8 +166,8 @@ std::vector<FileToClone> files_beside_delta(const DeltaTable& table, const Drive
 }
 
 void apply_delta(ArtifactSource& source, const UsableDelta& usable, const Staging& staging, const Store& store,
-                 const DriverManifest& wanted, Progress& progress) {
-    Application application{usable, staging, store, wanted};
+                 const DriverManifest& wanted, Progress& progress, ContentGuard* guard) {
+    Application application{usable, staging, store, wanted, guard};
     progress.begin(fmt::format("fetching what changed since {}", usable.delta.from_version),
                    usable.delta.download_bytes);
     try {

@@ -35,9 +35,10 @@ struct UsableDelta {
 /// Fetches a delta and makes the user-space files of `wanted` in `staging` with it: some of its frames and slices of
 /// the generation's files, the rest shared with that generation as it is. Every file must hash to what `wanted` says.
 /// Beside the queues of `run_stages` at most 16 MiB of memory are used, whatever the files' sizes.
+/// @param guard vouches for files that are shared; see `clone_files`
 /// @throws Error of any kind, since any byte of the delta and of the generation may be wrong
 /// @post   after a throw `staging` has none of these files, so that the whole layer can be unpacked there
 void apply_delta(ArtifactSource& source, const UsableDelta& usable, const Staging& staging, const Store& store,
-                 const DriverManifest& wanted, Progress& progress);
+                 const DriverManifest& wanted, Progress& progress, ContentGuard* guard = nullptr);
 
 }  // namespace overdrive

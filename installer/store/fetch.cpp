@@ -46,6 +46,12 @@ FetchResult read_driver_json(const Staging& staging, const Root& root) {
             .not_reused = {}};
 }
 
+/// Who vouches for retained files in the place of a hash; nobody for a pair that is installed and fetched again: what
+/// is wrong with it may be a block of the disk, and its files would come back with every hard link to them.
+ContentGuard* guard_for(const DriverManifest& manifest, const Store& store, ContentGuard* guard) {
+    return store.find_generation(manifest.pair()) ? nullptr : guard;
+}
+
 /// What the modules layer brought, against the driver.json that came with it. Missing files and modes are found by
 /// check_tree at the end.
 void check_modules(const DriverManifest& manifest, const std::vector<UnpackedFile>& written) {
@@ -76,12 +82,14 @@ std::vector<Pair> generations_with(const Store& store, const Digest& user_space)
 
 /// Takes user space from a retained generation with the same layer. @return whether that worked
 bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& staging, const Store& store,
-                      Progress& progress) {
+                      Progress& progress, ContentGuard* guard) {
     for (const Pair& pair : generations_with(store, layer)) {
         progress.begin(fmt::format("reusing user space of {}", pair.path()), 0);
-        CloneResult clone = clone_user_space(store, pair, staging, result.manifest);
+        CloneResult clone = clone_user_space(store, pair, staging, result.manifest, guard);
         progress.end();
         result.reused_user_space = clone.reused;
+        result.rehashed_bytes = clone.hashed_bytes;
+        result.vouched_bytes = clone.vouched_bytes;
         if (clone.reused) return true;
         result.not_reused = std::move(clone.reason);
     }
@@ -92,10 +100,11 @@ bool reuse_user_space(FetchResult& result, const Digest& layer, const Staging& s
 /// when a tool compressed the layers anew (podman push, skopeo --dest-compress). The content is the same, or is
 /// refused: every file is held against driver.json.
 bool reuse_any_user_space(FetchResult& result, const Digest& layer, const Staging& staging, const Store& store,
-                          Progress& progress) {
-    if (reuse_user_space(result, layer, staging, store, progress)) return true;
+                          Progress& progress, ContentGuard* guard) {
+    if (reuse_user_space(result, layer, staging, store, progress, guard)) return true;
     const std::optional<Digest>& original = result.manifest.user_space_layer;
-    return original && *original != layer && reuse_user_space(result, Digest{*original}, staging, store, progress);
+    return original && *original != layer &&
+           reuse_user_space(result, Digest{*original}, staging, store, progress, guard);
 }
 
 void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer, const Staging& staging,
@@ -121,11 +130,11 @@ void fetch_user_space(FetchResult& result, ArtifactSource& source, const LayerDe
 /// Makes user space with a delta, where one is of use here. @return whether that worked
 bool patch_user_space(FetchResult& result, ArtifactSource& source, const LayerDescriptor& layer,
                       std::span<const OfferedDelta> deltas, const Staging& staging, const Store& store,
-                      Progress& progress) {
+                      Progress& progress, ContentGuard* guard) {
     const auto usable = find_usable_delta(deltas, layer, store);
     if (!usable) return false;
     try {
-        apply_delta(source, *usable, staging, store, result.manifest, progress);
+        apply_delta(source, *usable, staging, store, result.manifest, progress, guard);
     } catch (const Error& error) {
         // What the whole layer would not get over either.
         if (error.code() == Errc::interrupted || error.code() == Errc::no_space) throw;
@@ -153,7 +162,7 @@ void require_room_for(const ResolvedArtifact& artifact, const Store& store) {
 
 FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact, const Staging& staging,
                            const Store& store, Progress& progress, const ManifestCheck& check,
-                           std::span<const OfferedDelta> deltas) {
+                           std::span<const OfferedDelta> deltas, ContentGuard* guard) {
     UnpackedSize need;
     const auto fetch = [&] {
         const LayerDescriptor& modules = layer_of(artifact, LayerRole::modules);
@@ -173,8 +182,9 @@ FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artif
         check_modules(result.manifest, written);
         if (check) check(result.manifest, result.driver_json, result.signature);
         require_complete(result.manifest);
-        if (!reuse_any_user_space(result, user_space.digest, staging, store, progress) &&
-            !patch_user_space(result, source, user_space, deltas, staging, store, progress)) {
+        ContentGuard* const voucher = guard_for(result.manifest, store, guard);
+        if (!reuse_any_user_space(result, user_space.digest, staging, store, progress, voucher) &&
+            !patch_user_space(result, source, user_space, deltas, staging, store, progress, voucher)) {
             fetch_user_space(result, source, user_space, staging, store, progress);
         }
         check_tree(store.root(), staging.path(), result.manifest);
@@ -184,7 +194,7 @@ FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artif
 }
 
 FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store& store, Progress& progress,
-                          const ManifestCheck& check) {
+                          const ManifestCheck& check, ContentGuard* guard) {
     UnpackedSize need;
     const auto copy = [&] {
         TreeCopier copier{image, staging, progress};
@@ -201,7 +211,8 @@ FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store
         const bool reuses = layer && !generations_with(store, *layer).empty();
         need = space_of(result.manifest, true, !reuses, left.block_bytes);
         require_space(store, left, need);
-        const bool reused = reuses && reuse_user_space(result, *layer, staging, store, progress);
+        const bool reused = reuses && reuse_user_space(result, *layer, staging, store, progress,
+                                                       guard_for(result.manifest, store, guard));
         if (reuses && !reused) require_space(store, space_of(result.manifest, true, true, left.block_bytes));
         copier.copy_files(result.manifest, !reused);
         check_tree(store.root(), staging.path(), result.manifest);

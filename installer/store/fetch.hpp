@@ -10,6 +10,7 @@
 #include "model/driver_manifest.hpp"
 #include "model/offered_delta.hpp"
 #include "ports/artifact_source.hpp"
+#include "ports/content_guard.hpp"
 #include "ports/progress.hpp"
 #include "store/staging.hpp"
 #include "store/store.hpp"
@@ -23,6 +24,8 @@ struct FetchResult {
     std::optional<std::string> signature;  ///< content of driver.json.sig
     std::uint64_t bytes_downloaded = 0;    ///< compressed; 0 for an unpacked image
     bool reused_user_space = false;        ///< from a retained generation, by reflink or hard link
+    std::uint64_t rehashed_bytes = 0;      ///< of reused user space, read and hashed again
+    std::uint64_t vouched_bytes = 0;       ///< of reused user space, taken because the kernel guards it
     std::string not_reused;                ///< why a retained generation with equal user space was not reused
     std::optional<OfferedDelta> delta{};   ///< that user space was made with
     std::string delta_failed{};            ///< why one that was offered was of no use, so that all was fetched
@@ -41,17 +44,20 @@ void require_room_for(const ResolvedArtifact& artifact, const Store& store);
 /// another one, else from the source as a whole. Whatever goes wrong with a delta is told in the result.
 /// @param check  may be empty
 /// @param deltas that the source offers, of any layers
+/// @param guard  vouches for files of retained generations; not asked when the pair is installed: then something is
+///               wrong with it, and damage that its files share must not come back
 /// @throws Error digest_mismatch, truncated, bad_archive, bad_manifest, incomplete_artifact, unreachable, no_space, io;
 ///         what `check` threw
 [[nodiscard]] FetchResult fetch_artifact(ArtifactSource& source, const ResolvedArtifact& artifact,
                                          const Staging& staging, const Store& store, Progress& progress,
-                                         const ManifestCheck& check, std::span<const OfferedDelta> deltas = {});
+                                         const ManifestCheck& check, std::span<const OfferedDelta> deltas = {},
+                                         ContentGuard* guard = nullptr);
 
 /// The same out of an image that is unpacked already: the container that we run in. Only files that driver.json lists
 /// are taken; a file below /driver that it does not list is refused.
 /// @param image root of the unpacked image, `/` of the container
 [[nodiscard]] FetchResult copy_unpacked(const Root& image, const Staging& staging, const Store& store,
-                                        Progress& progress, const ManifestCheck& check);
+                                        Progress& progress, const ManifestCheck& check, ContentGuard* guard = nullptr);
 
 /// Fetches the program layer into `staging` (`bin/overdrive` ...).
 /// @throws Error incomplete_artifact when the artifact has none

@@ -37,8 +37,8 @@ FillStaging::Fill fetching(Services& services, Store& store, const Trusting& tru
             }
             check_module_files(services.modules, staging.path(), manifest);
         };
-        const FetchResult fetched =
-            fetch_artifact(*found.source, found.artifact, staging, store, services.progress, check, found.deltas);
+        const FetchResult fetched = fetch_artifact(*found.source, found.artifact, staging, store, services.progress,
+                                                   check, found.deltas, &services.guard);
         if (!fetched.not_reused.empty())
             report.warn(fmt::format("installed user space was not reused: {}", fetched.not_reused));
         if (!fetched.delta_failed.empty())
@@ -46,6 +46,8 @@ FillStaging::Fill fetching(Services& services, Store& store, const Trusting& tru
         if (fetched.delta) installed.delta_from = fetched.delta->from_version;
         installed.bytes_downloaded = fetched.bytes_downloaded;
         installed.reused_user_space = fetched.reused_user_space;
+        installed.rehashed_bytes = fetched.rehashed_bytes;
+        installed.vouched_bytes = fetched.vouched_bytes;
         return describe_generation(fetched, &found.artifact, found.artifact.reference, services.clock.wall());
     };
 }

@@ -9,6 +9,7 @@
 #include "transaction/steps/publish_generation.hpp"
 #include "transaction/transaction.hpp"
 #include "verbs/activation.hpp"
+#include "verbs/guard_generation.hpp"
 #include "verbs/install_program.hpp"
 #include "verbs/install_units.hpp"
 #include "verbs/link_program.hpp"
@@ -32,6 +33,7 @@ struct Ending {
     bool units_changed = false;
     std::optional<Activation> activation;
     bool restart_queued = false;
+    std::uint64_t guarded_files = 0;  ///< that the kernel guards since this run
 };
 
 bool nothing_happened(const Installed& installed, const Ending& ending) {
@@ -78,6 +80,9 @@ ordered_json json_of(const Installed& installed, const Ending& ending, ExitCode 
             {"reference", installed.reference},
             {"bytes_downloaded", installed.bytes_downloaded},
             {"reused_user_space", installed.reused_user_space},
+            {"rehashed_bytes", installed.rehashed_bytes},
+            {"vouched_bytes", installed.vouched_bytes},
+            {"guarded_files", ending.guarded_files},
             {"delta_from", installed.delta_from.empty() ? ordered_json(nullptr) : ordered_json(installed.delta_from)},
             {"trust", trust_json(installed.vouching)},
             {"program_changed", ending.program_changed},
@@ -234,6 +239,8 @@ ExitCode finish_install(const InstallOptions& options, Services& services, Store
     { const Lock given_up = std::move(lock); }
     unless_stopped(report, [&] { start_units(options, services, config, ending, report); });
     if (ending.activation) throw_if_returned(*ending.activation);
+    // Last: it takes as long as hashing all of it, and nobody waits for it.
+    ending.guarded_files = guard_generation(services, store, installed.pair, report).files;
     const bool at_reboot = (ending.activation && ending.activation->result == Activation::Result::at_reboot) ||
                            (!ending.activation && !ending.restart_queued && installed.fetched);
     const ExitCode code = at_reboot ? ExitCode::at_reboot : ExitCode::ok;

@@ -18,7 +18,9 @@ struct Installed {
     bool fetched = false;  ///< false: it was installed already
     std::uint64_t bytes_downloaded = 0;
     bool reused_user_space = false;
-    std::string delta_from{};  ///< version whose user space a delta was applied to; empty: none was
+    std::uint64_t rehashed_bytes = 0;  ///< of reused user space, read and hashed again
+    std::uint64_t vouched_bytes = 0;   ///< of reused user space, unread: the kernel guards it
+    std::string delta_from{};          ///< version whose user space a delta was applied to; empty: none was
     std::string reference;
     std::optional<Vouching> vouching{};   ///< of what was fetched, else of what is installed; nullopt: not known
     ImageClaim claim{};                   ///< of what was fetched

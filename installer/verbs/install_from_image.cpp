@@ -129,7 +129,8 @@ FetchResult copy_image(const InstallOptions& options, Services& services, Store&
             const TrustResult result = check_trust(trust.policy, trust.keys, json, signature, {});
             vouching = result.vouching;
             report.note(result.reason);
-        });
+        },
+        &services.guard);
     check_module_files(services.modules, staging.path(), copied.manifest);
     return copied;
 }

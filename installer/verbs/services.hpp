@@ -16,6 +16,7 @@
 #include "model/preflight_facts.hpp"
 #include "ports/artifact_source.hpp"
 #include "ports/clock.hpp"
+#include "ports/content_guard.hpp"
 #include "ports/device_holders.hpp"
 #include "ports/device_nodes.hpp"
 #include "ports/exposure.hpp"
@@ -56,6 +57,7 @@ struct Services {
     Exposure& exposure;
     DeviceNodes& nodes;
     DeviceHolders& holders;
+    ContentGuard& guard;
     ProcessRunner& processes;
     UnitManager& units;
     Clock& clock;

@@ -9,6 +9,7 @@
 #include "support/visible_text.hpp"
 #include "verbs/boot_jitter.hpp"
 #include "verbs/bring_artifact.hpp"
+#include "verbs/guard_generation.hpp"
 #include "verbs/pending_driver.hpp"
 #include "verbs/preconditions.hpp"
 #include "verbs/recovery.hpp"
@@ -36,6 +37,7 @@ struct Outcome {
     std::optional<PendingOs> pending{};
     std::optional<Pair> pair{};
     std::optional<Installed> installed{};  ///< what was fetched
+    std::uint64_t guarded_files = 0;       ///< that the kernel guards since this run
 };
 
 ExitCode tell(const Outcome& outcome, Report& report) {
@@ -48,6 +50,10 @@ ExitCode tell(const Outcome& outcome, Report& report) {
                    {"fetched", fetched},
                    {"reference", fetched ? ordered_json(outcome.installed->reference) : ordered_json(nullptr)},
                    {"bytes_downloaded", fetched ? outcome.installed->bytes_downloaded : 0},
+                   {"reused_user_space", fetched && outcome.installed->reused_user_space},
+                   {"rehashed_bytes", fetched ? outcome.installed->rehashed_bytes : 0},
+                   {"vouched_bytes", fetched ? outcome.installed->vouched_bytes : 0},
+                   {"guarded_files", outcome.guarded_files},
                    {"trust", outcome.installed ? trust_json(outcome.installed->vouching) : ordered_json(nullptr)}},
                   outcome.why + "\n");
     return ExitCode::ok;
@@ -200,7 +206,9 @@ Outcome stage(const StageOptions& options, Services& services, const Config& con
     }
     if (store.find_generation(found.pair) && is_whole(services, store, found.pair))
         return note_installed(options, services, store, local, pending, found.pair, report);
-    return fetch(options, services, store, config, local, pending, found, report);
+    Outcome outcome = fetch(options, services, store, config, local, pending, found, report);
+    outcome.guarded_files = guard_generation(services, store, found.pair, report).files;
+    return outcome;
 }
 
 /// The same, and the failure is kept for `gate` to tell.

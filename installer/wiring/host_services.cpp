@@ -42,6 +42,7 @@ HostServices::HostServices(const Root& root, ProgramFacts program, ModuleLoader&
                 .exposure = exposure_,
                 .nodes = nodes_,
                 .holders = holders_,
+                .guard = guard_,
                 .processes = processes_,
                 .units = units,
                 .clock = clock_,

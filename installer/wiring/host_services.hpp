@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "devices/fs_verity_guard.hpp"
 #include "devices/host_device_nodes.hpp"
 #include "devices/proc_device_holders.hpp"
 #include "os/update_engine.hpp"
@@ -40,6 +41,7 @@ private:
     LibmountExposure exposure_;
     HostDeviceNodes nodes_;
     ProcDeviceHolders holders_;
+    FsVerityGuard guard_;
     JournalSender journal_;
     DirectoryWatch changes_;
     Clock& clock_;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/fake_guard.hpp"
 #include "support/temporary_root.hpp"
 #include "verbs/report.hpp"
 #include "verbs/services.hpp"
@@ -228,6 +229,8 @@ public:
         std::map<std::string, std::string> daemons;  ///< unit -> module whose device it holds while it is active
     } holders{*this};
 
+    FakeGuard guard;
+
     struct Processes final : ProcessRunner {
         ProcessResult run(const ProcessRequest& request) override {
             ran.push_back(request.arguments.front());
@@ -334,6 +337,7 @@ public:
                 .exposure = exposure,
                 .nodes = nodes,
                 .holders = holders,
+                .guard = guard,
                 .processes = processes,
                 .units = units,
                 .clock = clock,

@@ -5,8 +5,10 @@ run does. Run as root: python3 tests/integration/cli/install_test.py
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import struct
 import sys
 import unittest
 from pathlib import Path
@@ -223,6 +225,15 @@ class RegistryTest(GoodTest):
         self.assert_installed(run, "900.1.2")
         self.assert_generation("900.1.2")
         self.assertIs(run.result["reused_user_space"], True)
+        shared = [file for file in self.host.generation("900.1.2").rglob("*") if file.is_file() and not file.is_symlink()
+                  and "modules" not in file.parts and not file.name.startswith("driver.json")]
+        read, unread = int(str(run.result["rehashed_bytes"])), int(str(run.result["vouched_bytes"]))
+        self.assertEqual(read + unread, sum(file.stat().st_size for file in shared))
+        if self.has_verity():
+            self.assertGreater(unread, 0)
+        else:
+            self.assertEqual((unread, run.result["guarded_files"]), (0, 0))
+            self.assertNotIn("verity", run.stderr, "what a file system lacks is nobody's trouble")
         self.assertLess(int(str(run.result["bytes_downloaded"])), 64_000)
         self.assertLess(bytes_of(self.registry.requests(mark)), 128_000)
         library = f"lib64/libcuda.so.900.1"
@@ -230,6 +241,17 @@ class RegistryTest(GoodTest):
         self.assertEqual(first.read_bytes(), second.read_bytes())
         shared = first.stat().st_ino == second.stat().st_ino
         self.assertTrue(shared or self.reflinks(), "neither a link nor a file system with reflinks")
+
+    def has_verity(self) -> bool:
+        """Whether the kernel guards files here (FS_IOC_ENABLE_VERITY, SHA-256, blocks of 4096 bytes)."""
+        probe = self.work / "guarded"
+        probe.write_text("x")
+        with probe.open("rb") as file:
+            try:
+                fcntl.ioctl(file, 0x40806685, struct.pack("<IIIIQIIQ88x", 1, 1, 4096, 0, 0, 0, 0, 0))
+            except OSError:
+                return False
+        return True
 
     def reflinks(self) -> bool:
         probe = self.work / "probe"

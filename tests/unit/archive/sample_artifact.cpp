@@ -10,6 +10,7 @@
 
 #include "support/installed_driver.hpp"
 #include "support/sha256.hpp"
+#include "support/verity_digest.hpp"
 
 namespace overdrive {
 
@@ -60,6 +61,15 @@ json put_layer(const fs::path& layout, const std::string& bytes, const char* rol
     return descriptor;
 }
 
+/// As the packer does for the large files of user space.
+std::string verity_of(LayerRole role, const std::string& content) {
+    constexpr std::size_t kLeast = 64U << 10U;
+    if (role != LayerRole::user_space || content.size() < kLeast) return {};
+    VerityDigest digest;
+    digest.update(content);
+    return digest.finish();
+}
+
 /// Bytes that do not compress and differ from path to path.
 std::string noise(const std::string& seed, std::size_t size) {
     std::mt19937_64 random{std::hash<std::string>{}(seed)};
@@ -102,7 +112,8 @@ DriverManifest SampleArtifact::manifest() const {
                                  .mode = is_program(path) ? 0755U : 0644U,
                                  .size = content.size(),
                                  .sha256 = sha256_hex(content),
-                                 .link_target = {}});
+                                 .link_target = {},
+                                 .verity = verity_of(role, content)});
         }
     };
     add(user_space, LayerRole::user_space);

@@ -10,6 +10,7 @@
 #include "registry/image_manifest.hpp"
 #include "store/space.hpp"
 #include "support/error.hpp"
+#include "support/verity_digest.hpp"
 #include "trust/signature.hpp"
 #include "unit/artifact/inspect_layout.hpp"
 #include "unit/artifact/small_driver.hpp"
@@ -54,6 +55,19 @@ TEST(Pack, NoticesEveryChangeOfContent) {
     EXPECT_NE(after.user_space.blob.digest, before.user_space.blob.digest);
     EXPECT_NE(after.driver_json, before.driver_json);
     EXPECT_EQ(after.program.blob.digest, before.program.blob.digest);
+}
+
+TEST(Pack, NamesTheVerityDigestOfLargeUserSpaceFilesAlone) {
+    const SmallDriver driver;
+    driver.file("modules/lib/modules/6.1.0-1-test/nvidia.ko", std::string(300'000, 'm'));
+    static_cast<void>(driver.pack());
+    VerityDigest digest;
+    digest.update(std::string(300'000, 'c'));
+    std::map<std::string, std::string> named;
+    const InspectedImage image = inspected(driver);
+    for (const FileSpec& file : image.driver.files)
+        if (!file.verity.empty()) named[file.path] = file.verity;
+    EXPECT_THAT(named, ElementsAre(testing::Pair("lib64/libcuda.so.900.1.0", digest.finish())));
 }
 
 TEST(Pack, GivesTwoKernelsTheSameUserSpaceLayer) {

@@ -42,6 +42,28 @@ TEST_F(StageTest, FetchesTheSameDriverForThePendingOsAndLeavesTheRestAsItIs) {
     EXPECT_EQ(record().history.back().outcome, "staged");
 }
 
+TEST_F(StageTest, WhatTheKernelGuardsIsNotReadAgainForTheReleaseAfterThat) {
+    stage();
+    EXPECT_EQ(report.json["guarded_files"], 3);
+    EXPECT_EQ(report.json["vouched_bytes"], 0);
+    sample.os_key = "4081.4.0";
+    sample.put_into(artifacts.blobs);
+    artifacts.tags = {"4081.4.0-900.1.0"};
+    stage({.os = "4081.4.0"});
+    EXPECT_EQ(report.json["result"], "staged");
+    EXPECT_EQ(report.json["vouched_bytes"], 1'770'000);
+    EXPECT_LT(report.json["rehashed_bytes"], 100);
+    EXPECT_EQ(report.json["guarded_files"], 0) << "the same files are guarded already";
+}
+
+TEST_F(StageTest, WithoutFsVerityItIsStagedAllTheSameAndNobodyIsTold) {
+    host.guard.answer = ContentGuard::Outcome::not_available;
+    EXPECT_EQ(stage(), ExitCode::ok);
+    EXPECT_EQ(report.json["result"], "staged");
+    EXPECT_EQ(report.json["guarded_files"], 0);
+    EXPECT_THAT(report.warnings, IsEmpty());
+}
+
 TEST_F(StageTest, RunAgainAsksNobodyAndChangesNothing) {
     stage();
     const auto before = host.root_dir.tree();

@@ -59,6 +59,7 @@ protected:
                           .exposure = host.exposure,
                           .nodes = host.nodes,
                           .holders = host.holders,
+                          .guard = host.guard,
                           .processes = hooks_,
                           .units = host.units,
                           .clock = host.clock,
