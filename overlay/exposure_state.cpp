@@ -38,8 +38,6 @@ std::optional<MountedExposure> MountedExposure::load(const Root& root) {
         state.mount = {static_cast<int>(mount.number("id")), mount.number("unique_id")};
         const JsonReader base = reader->object("base");
         state.base = {static_cast<int>(base.number("mount_id")), base.number("unique_id"), base.number("device")};
-        state.loader = reader->optional_string("loader").value_or("");
-        state.loader_searches = reader->boolean_or("loader_searches", false);
         return state;
     } catch (const Error&) {
         return std::nullopt;
@@ -54,9 +52,7 @@ void MountedExposure::save(const Root& root) const {
         {"target", target},
         {"libraries", libraries},
         {"mount", {{"id", mount.id}, {"unique_id", mount.unique_id}}},
-        {"base", {{"mount_id", base.mount_id}, {"unique_id", base.unique_id}, {"device", base.device}}},
-        {"loader", loader},
-        {"loader_searches", loader_searches}};
+        {"base", {{"mount_id", base.mount_id}, {"unique_id", base.unique_id}, {"device", base.device}}}};
     root.make_directories("/run/overdrive");
     root.write_file(kPath, document.dump(2) + "\n");
 }
@@ -72,6 +68,9 @@ LastingExposure LastingExposure::load(const Root& root) {
         state.library_directory = reader->string("library_directory");
         state.cache_identity = reader->string("cache_identity");
         state.made_directories = reader->strings("made_directories");
+        state.loader = reader->optional_string("loader").value_or("");
+        state.asked_of = reader->optional_string("asked_of").value_or("");
+        state.loader_searches = reader->boolean_or("loader_searches", false);
         return state;
     } catch (const Error&) {
         return {};
@@ -79,8 +78,8 @@ LastingExposure LastingExposure::load(const Root& root) {
 }
 
 void LastingExposure::save(const Root& root) const {
-    if (generation.empty() && made_directories.empty()) {
-        static_cast<void>(root.remove(kPath));
+    if (generation.empty() && made_directories.empty() && loader.empty()) {
+        forget(root);
         return;
     }
     const json document = {{"schema", kSchema},
@@ -88,9 +87,14 @@ void LastingExposure::save(const Root& root) const {
                            {"generation", generation},
                            {"library_directory", library_directory},
                            {"cache_identity", cache_identity},
-                           {"made_directories", made_directories}};
+                           {"made_directories", made_directories},
+                           {"loader", loader},
+                           {"asked_of", asked_of},
+                           {"loader_searches", loader_searches}};
     root.make_directories("/opt/nvidia/.overdrive");
     root.write_file(kPath, document.dump(2) + "\n");
 }
+
+void LastingExposure::forget(const Root& root) { static_cast<void>(root.remove(kPath)); }
 
 }  // namespace overdrive

@@ -20,8 +20,6 @@ struct MountedExposure {
     std::vector<std::string> libraries;
     MountIdentity mount;
     BaseIdentity base;
-    std::string loader;            ///< LinkerCache::loader_identity() then; empty when it was not asked
-    bool loader_searches = false;  ///< what that loader said: it searches `target` without being told to
 
     /// nullopt when there is none, or one that this program cannot read: then the mount is made anew.
     [[nodiscard]] static std::optional<MountedExposure> load(const Root& root);
@@ -38,10 +36,14 @@ struct LastingExposure {
     std::string library_directory;  ///< the directory that the linker cache lists for it
     std::string cache_identity;     ///< of /etc/ld.so.cache right after we had it rewritten
     std::vector<std::string> made_directories;  ///< for links to programs; removed again when empty
+    std::string loader;            ///< LinkerCache::loader_identity() when it was asked; empty when it was not
+    std::string asked_of;          ///< the directory that it was asked about, as this process named it
+    bool loader_searches = false;  ///< what it said: it searches that without being told to
 
     /// An empty one when there is none, or one that this program cannot read.
     [[nodiscard]] static LastingExposure load(const Root& root);
     void save(const Root& root) const;
+    static void forget(const Root& root);
 };
 
 }  // namespace overdrive

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -45,9 +46,11 @@ std::vector<std::string> LibmountExposure::our_targets() const {
     return {targets.begin(), targets.end()};
 }
 
-bool LibmountExposure::anything_of_ours(const ExposurePlan& plan) const {
-    return !our_targets().empty() || MountedExposure::load(root_) || cache_.is_ours_present() ||
-           programs_.any(plan.program_directory);
+/// After a reboot only what lasts is there; of that, libraries are seen where the linker is told of the generation
+/// itself.
+bool LibmountExposure::any_library_of_ours(const ExposurePlan& plan) const {
+    if (!our_targets().empty() || MountedExposure::load(root_)) return true;
+    return cache_.is_ours_present() && LastingExposure::load(root_).library_directory != plan.target;
 }
 
 bool LibmountExposure::overlay_is_healthy(const ExposurePlan& plan) const {
@@ -69,15 +72,31 @@ bool LibmountExposure::linker_is_told(const ExposurePlan& plan) {
     if (plan.mode == ExposureMode::links) return cache_.lists(plan.library_directory, plan.generation);
     // Our file being there and right says enough: then the loader was asked when it was written.
     if (cache_.is_ours_present()) return cache_.lists(plan.target, plan.generation);
-    return loader_searches(plan.target);
+    if (const auto said = what_loader_said(plan.target)) return *said;
+    return cache_.is_default_directory(plan.target);
 }
 
-/// As the loader said when the overlay was made, unless it is another one since.
-bool LibmountExposure::loader_searches(const std::string& target) {
-    const auto state = MountedExposure::load(root_);
-    const bool is_known = state && !state->loader.empty() && state->target == real_path(root_, target) &&
-                          state->loader == cache_.loader_identity();
-    return is_known ? state->loader_searches : cache_.is_default_directory(target);
+/// Whether the loader searches `target` by itself, as it said when it was asked; nullopt when it is another one since.
+std::optional<bool> LibmountExposure::what_loader_said(const std::string& target) const {
+    const LastingExposure lasting = LastingExposure::load(root_);
+    const bool is_known = !lasting.loader.empty() && lasting.asked_of == real_path(root_, target) &&
+                          lasting.loader == cache_.loader_identity();
+    return is_known ? std::optional{lasting.loader_searches} : std::nullopt;
+}
+
+/// Asks it, and remembers what it says: at each boot that would be a process more.
+bool LibmountExposure::ask_loader(const std::string& target) {
+    if (const auto said = what_loader_said(target)) return *said;
+    LastingExposure lasting = LastingExposure::load(root_);
+    lasting.loader = cache_.loader_identity();
+    lasting.asked_of = real_path(root_, target).value_or(target);
+    lasting.loader_searches = cache_.is_default_directory(target);
+    try {
+        lasting.save(root_);
+    } catch (const Error& error) {
+        spdlog::debug("the loader is asked again next time: {}", error.what());  // a full disk keeps no driver out
+    }
+    return lasting.loader_searches;
 }
 
 Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
@@ -86,7 +105,7 @@ Exposure::State LibmountExposure::inspect(const ExposurePlan& plan) {
     if (mounts_right && programs_.match(plan.program_directory, plan.programs) && linker_is_told(plan)) {
         return State::healthy;
     }
-    return anything_of_ours(plan) ? State::stale : State::absent;
+    return any_library_of_ours(plan) ? State::stale : State::absent;
 }
 
 std::vector<std::string> LibmountExposure::base_names(const std::string& target) {
@@ -148,8 +167,6 @@ void LibmountExposure::mount(const ExposurePlan& plan) {
     state.libraries = plan.libraries;
     state.mount = now.mount;
     state.base = now.base;
-    state.loader = cache_.loader_identity();
-    state.loader_searches = cache_.is_default_directory(plan.target);
     state.save(root_);
     remove_layers(root_, plan.generation);
     for (const std::string& target : our_targets()) {
@@ -160,7 +177,7 @@ void LibmountExposure::mount(const ExposurePlan& plan) {
 void LibmountExposure::tell_linker(const ExposurePlan& plan) {
     if (plan.mode == ExposureMode::links) {
         cache_.list(plan.library_directory, plan.generation, plan.libraries);
-    } else if (loader_searches(plan.target)) {
+    } else if (ask_loader(plan.target)) {
         static_cast<void>(cache_.remove());
     } else {
         cache_.list(plan.target, plan.generation, plan.libraries);
@@ -182,11 +199,14 @@ void LibmountExposure::unmount_all() {
     MountedExposure::forget(root_);
 }
 
+void LibmountExposure::detach() { unmount_all(); }
+
 void LibmountExposure::remove() {
     unmount_all();  // first: it refuses when someone else's mount covers ours
     programs_.remove();
     cache_.remove();
     remove_layers(root_, "");
+    LastingExposure::forget(root_);
 }
 
 }  // namespace overdrive

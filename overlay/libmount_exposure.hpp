@@ -26,16 +26,17 @@ public:
     [[nodiscard]] std::vector<std::string> base_names(const std::string& target) override;
     void check(const ExposurePlan& plan) override;
     void apply(const ExposurePlan& plan) override;
+    void detach() override;
     void remove() override;
 
 private:
     [[nodiscard]] std::optional<OverlayMount> overlay_at(const std::string& target) const;
     [[nodiscard]] std::vector<std::string> our_targets() const;
-    [[nodiscard]] bool anything_of_ours(const ExposurePlan& plan) const;
+    [[nodiscard]] bool any_library_of_ours(const ExposurePlan& plan) const;
     [[nodiscard]] bool overlay_is_healthy(const ExposurePlan& plan) const;
     [[nodiscard]] bool linker_is_told(const ExposurePlan& plan);
-    [[nodiscard]] bool loader_searches(const std::string& target);
-    [[nodiscard]] std::string layer_for(const ExposurePlan& plan) const;
+    [[nodiscard]] std::optional<bool> what_loader_said(const std::string& target) const;
+    [[nodiscard]] bool ask_loader(const std::string& target);
     void mount(const ExposurePlan& plan);
     void tell_linker(const ExposurePlan& plan);
     void unmount_all();

@@ -53,11 +53,6 @@ bool ProgramLinks::match(const std::string& directory, const std::vector<std::st
     });
 }
 
-bool ProgramLinks::any(const std::string& directory) const {
-    return !ours_in(directory).empty() || std::any_of(kDirectories.begin(), kDirectories.end(),
-                                                      [&](const char* other) { return !ours_in(other).empty(); });
-}
-
 void ProgramLinks::check(const std::string& directory, const std::vector<std::string>& programs) const {
     std::vector<std::string> foreign;
     for (const std::string& name : programs) {

@@ -15,8 +15,6 @@ public:
 
     /// Whether exactly these of ours are in `directory`.
     [[nodiscard]] bool match(const std::string& directory, const std::vector<std::string>& programs) const;
-    /// Whether any of ours is in a directory that a profile or this run uses.
-    [[nodiscard]] bool any(const std::string& directory) const;
     /// @throws Error exposure naming every entry of these names that is not ours
     void check(const std::string& directory, const std::vector<std::string>& programs) const;
     /// Makes what is missing, corrects what is wrong, takes away ours that are not among `programs`.

@@ -16,7 +16,7 @@ public:
     virtual ~Exposure() = default;
 
     enum class State {
-        absent,   ///< nothing of ours is visible
+        absent,   ///< no library of ours is visible
         healthy,  ///< exactly this plan is in force, over the base it was made for
         stale     ///< something of ours is there, but of another generation, incomplete, or over another base
     };
@@ -29,7 +29,10 @@ public:
     /// Puts the plan in force, replacing whatever of ours is there without a moment in which nothing is visible.
     /// @throws Error exposure
     virtual void apply(const ExposurePlan& plan) = 0;
-    /// Takes away what we made visible, and nothing else. Absent is no error. @throws Error exposure
+    /// Takes off what no reboot would leave: the mount. What lasts - links, the linker's cache - stays for the next
+    /// boot to find. @throws Error exposure
+    virtual void detach() = 0;
+    /// Takes away all that we made visible, and nothing else. Absent is no error. @throws Error exposure
     virtual void remove() = 0;
 };
 

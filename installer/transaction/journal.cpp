@@ -119,19 +119,28 @@ void Journal::write(std::string_view what, const std::function<void()>& body) {
 
 void Journal::begin(const JournalHeader& header) {
     write("begin the journal", [&] {
-        root_.write_file(path_, journal_line(header), 0600);
-        file_ = root_.open(path_, O_WRONLY | O_APPEND);
+        // In place: a header that is half written has nothing after it, and says that nothing had begun.
+        file_ = root_.open(path_, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
+        write_all(file_.get(), journal_line(header), path_);
+        if (policy_ == Policy::required) sync();
     });
 }
 
-void Journal::step(std::string_view id) {
+void Journal::step(std::string_view id, Line line) {
     write("write the journal", [&] {
         write_all(file_.get(), journal_line(id), path_);
-        if (fdatasync(file_.get()) != 0) {
-            const int saved_errno = errno;
-            throw Error::from_errno(Errc::io, saved_errno, fmt::format("sync '{}'", path_));
-        }
+        if (policy_ == Policy::required || line == Line::lasting) sync();
     });
+}
+
+void Journal::sync() {
+    if (fdatasync(file_.get()) != 0) {
+        const int saved_errno = errno;
+        throw Error::from_errno(Errc::io, saved_errno, fmt::format("sync '{}'", path_));
+    }
+    if (entry_is_durable_) return;
+    root_.sync_directory(parent_of(path_));
+    entry_is_durable_ = true;
 }
 
 void Journal::end() {

@@ -47,14 +47,19 @@ struct JournalContent {
 [[nodiscard]] std::string journal_line(const JournalHeader& header);
 [[nodiscard]] std::string journal_line(std::string_view step);
 
-/// The file in which the name of a step is durable before the step applies. It is there only while a transaction runs:
+/// The file in which the name of a step stands before the step applies. It is there only while a transaction runs:
 /// found at the start of a run, it tells of one that was cut off.
 class Journal {
 public:
     enum class Policy {
-        required,    ///< what cannot be journalled is not done
-        best_effort  ///< a full or read-only disk must not keep an installed driver from being activated: warns instead
+        /// What cannot be journalled is not done, and every line is durable before its step applies.
+        required,
+        /// A full or read-only disk must not keep an installed driver from being activated: warns instead. A kill loses
+        /// no line. A power cut ends all that an activation did but the steps that last: only theirs is durable, as at
+        /// boot every sync holds up the node.
+        best_effort
     };
+    enum class Line { passing, lasting };
 
     /// @param path host path of the file @param root must outlive the journal
     Journal(const Root& root, std::string path, Policy policy = Policy::required);
@@ -62,21 +67,24 @@ public:
     Journal& operator=(const Journal&) = delete;
     ~Journal() = default;
 
-    /// Begins a journal in place of any other; durable on return. @throws Error io, no_space, read_only when required
+    /// Begins a journal in place of any other; durable on return when required.
+    /// @throws Error io, no_space, read_only when required
     void begin(const JournalHeader& header);
-    /// Appends a step; durable on return. @throws Error as begin
-    void step(std::string_view id);
+    /// Appends a step; durable on return, with all before it, when required or lasting. @throws Error as begin
+    void step(std::string_view id, Line line);
     /// Ends the journal; durable on return when required. What a power cut brings back of another is of a transaction
     /// that was complete, and recovering that changes nothing; so it warns where it cannot be removed.
     void end();
 
 private:
     void write(std::string_view what, const std::function<void()>& body);
+    void sync();
 
     const Root& root_;
     std::string path_;
     Policy policy_;
     UniqueFd file_;
+    bool entry_is_durable_ = false;
     bool gave_up_ = false;
 };
 

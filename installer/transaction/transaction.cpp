@@ -35,7 +35,7 @@ Outcome Transaction::run(Journal& journal, const JournalHeader& header, const Ob
 void Transaction::apply(Journal& journal, const Observer& before_apply, Outcome& outcome, std::size_t& begun) {
     for (const auto& step : steps_) {
         stop_if_interrupted();
-        journal.step(step->id());
+        journal.step(step->id(), step->journalled());
         ++begun;
         before_apply(*step);
         if (attempting(step->name(), [&] { return step->apply(); })) outcome.changed.emplace_back(step->name());

@@ -259,13 +259,18 @@ private:
                                                  previous_exposure_plan(services_, store_, local_, config_)));
         steps.push_back(std::make_unique<MakeNodes>(services_.nodes, manifest_.device_nodes));
         steps.push_back(std::make_unique<VerifyDriver>(services_.read_facts, services_.nodes, services_.processes,
-                                                       manifest_, generation, config_.nvidia_smi));
+                                                       manifest_, generation,
+                                                       asks_smi_later() ? SmiPolicy::off : config_.nvidia_smi));
         const auto daemons = daemons_to_start();
         if (!daemons.empty()) steps.push_back(std::make_unique<StartDaemons>(services_.units, daemons, jobs()));
         // Last, when UUIDs are known: containers that start from now on get this driver.
         add(cdi_.write_step(true));
         return steps;
     }
+
+    /// What nvidia-smi says only warns of something, and the node would wait for seconds: it is asked when the node
+    /// runs, by the repair that nvidia-cdi.service does then.
+    [[nodiscard]] bool asks_smi_later() const { return request_.inside_unit && config_.nvidia_smi == SmiPolicy::warn; }
 
     [[nodiscard]] Event event(std::string outcome, std::string detail) const {
         return {services_.clock.wall(), std::string{request_.verb}, pair_, std::move(outcome), std::move(detail)};
@@ -319,6 +324,7 @@ private:
         times_.begin("settle");
         settle_cdi();
         note_good(outcome.changed);
+        if (asks_smi_later() && !no_device_) services_.root.write_file(kSmiDueFile, "");
         note_outcome(std::nullopt);
         times_.end();
         activation_.times = times_.to_json();

@@ -38,11 +38,11 @@ LocalState look(Services& services, const Store& store) {
 ExitCode detach(Services& services, Report& report) {
     Store store{services.root};
     const Lock lock = take_lock(services, store, "deactivate");
-    services.exposure.remove();
+    services.exposure.detach();
     services.root.make_directories(kRunDirectory);
     services.root.write_file(kDetachedFile, "");  // from now on nobody repairs it; no state is told at each shutdown
     report.result({{"schema", 1}, {"result", "detached"}},
-                  "the driver's libraries are detached; modules stay loaded\n");
+                  "the driver's libraries do not lie over the host's any more; modules stay loaded\n");
     return ExitCode::ok;
 }
 

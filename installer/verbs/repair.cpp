@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "transaction/steps/nvidia_smi.hpp"
 #include "verbs/activation_plan.hpp"
 #include "verbs/activator.hpp"
 #include "verbs/cdi_keeper.hpp"
@@ -42,6 +43,14 @@ LocalState look(const Services& services, const Store& store, const Config& conf
     return local;
 }
 
+/// What the activation at boot left for later.
+void ask_smi_if_due(Services& services, const Store& store, const LocalState& local, Report& report) {
+    if (!services.root.remove(kSmiDueFile)) return;
+    const auto complaint =
+        ask_nvidia_smi(services.processes, *local.manifest, store.generation_path(local.manifest->pair()));
+    if (complaint) report.warn(*complaint);
+}
+
 bool another_is_loaded(const LocalState& local) {
     return local.facts.driver_version && *local.facts.driver_version != local.manifest->driver_version;
 }
@@ -57,8 +66,10 @@ ExitCode run_repair(Services& services, Report& report) {
     if (!is_to_be_kept_in_force(services, local))
         return tell("nothing-in-force", std::nullopt, {}, "no driver is in force, nothing to repair", report);
     const Pair pair = *local.current;
-    if (is_in_force(services, store, config, local, *local.manifest) && cdi_is_right(services, store, config, local))
+    if (is_in_force(services, store, config, local, *local.manifest) && cdi_is_right(services, store, config, local)) {
+        ask_smi_if_due(services, store, local, report);
         return tell("nothing-to-do", pair, {}, fmt::format("{} is whole, nothing to repair", pair.path()), report);
+    }
     if (another_is_loaded(local)) {
         return tell(
             "left-alone", pair, {},
@@ -74,6 +85,7 @@ ExitCode run_repair(Services& services, Report& report) {
         return tell("left-alone", local.current, {}, "another run took it out of force meanwhile", report);
     const Activation done =
         activate_once(services, store, config, local, {.verb = "repair", .inside_unit = true}, report);
+    ask_smi_if_due(services, store, local, report);
     return tell(done.changed.empty() ? "nothing-to-do" : "repaired", done.pair, done.changed,
                 fmt::format("{} is whole again: {}", pair.path(), done.state.text()), report);
 }

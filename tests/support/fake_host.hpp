@@ -158,6 +158,7 @@ public:
             host.timeline.push_back("expose " + plan.generation);
             in_force = plan.generation;
         }
+        void detach() override { remove(); }
         void remove() override {
             if (in_force) host.timeline.emplace_back("unexpose");
             in_force.reset();

@@ -24,6 +24,7 @@ public:
 
     [[nodiscard]] std::string_view id() const override { return kLoadModulesId; }
     [[nodiscard]] std::string_view name() const override { return "load the driver's modules"; }
+    [[nodiscard]] Journal::Line journalled() const override { return Journal::Line::lasting; }
     /// Refuses a module whose vermagic is not for the running kernel, and a firmware path that somebody else set.
     void prepare() override;
     bool apply() override;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "support/error.hpp"
+#include "transaction/steps/nvidia_smi.hpp"
 
 namespace overdrive {
 
@@ -47,21 +48,14 @@ void VerifyDriver::check_modules() const {
 }
 
 void VerifyDriver::check_nvidia_smi() const {
-    const bool shipped =
-        std::find(manifest_.programs.begin(), manifest_.programs.end(), "nvidia-smi") != manifest_.programs.end();
-    if (smi_ == SmiPolicy::off || !shipped) return;
-    const ProcessResult result = processes_.run({.arguments = {generation_ + "/bin/nvidia-smi", "-L"},
-                                                 .environment = {{"LD_LIBRARY_PATH", generation_ + "/lib64"}},
-                                                 .timeout = std::chrono::seconds{60}});
-    if (result.exit_code == 0 && !result.timed_out) return;
-    const std::string first_line = result.output.substr(0, result.output.find('\n'));
-    const std::string said = result.timed_out ? std::string{"gave no answer in 60 s"}
-                                              : fmt::format("ended with {}: {}", result.exit_code, first_line);
+    if (smi_ == SmiPolicy::off) return;
+    const auto complaint = ask_nvidia_smi(processes_, manifest_, generation_);
+    if (!complaint) return;
     if (smi_ == SmiPolicy::require) {
-        throw Error{Errc::verify_failed, fmt::format("nvidia-smi {}", said)}.with_remedy(
+        throw Error{Errc::verify_failed, *complaint}.with_remedy(
             "'dmesg | grep NVRM' says what the GPU lacks; nvidia-smi = \"warn\" in the configuration accepts it");
     }
-    spdlog::warn("nvidia-smi {}", said);
+    spdlog::warn("{}", *complaint);
 }
 
 }  // namespace overdrive

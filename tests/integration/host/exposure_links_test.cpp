@@ -59,6 +59,16 @@ TEST_F(ExposureLinksTest, ApplyingTwiceChangesNothing) {
     EXPECT_EQ(root().status("/etc/ld.so.cache")->st_ino, inode) << "the cache was not even rewritten";
 }
 
+TEST_F(ExposureLinksTest, TheNextBootFindsTheLinkersCacheAsItWas) {
+    exposure().apply(links_plan(1));
+    exposure().detach();
+    EXPECT_EQ(exposure().inspect(links_plan(1)), State::healthy);
+    EXPECT_EQ(exposure().inspect(links_plan(2)), State::stale) << "the linker still finds what is not wanted any more";
+    exposure().remove();
+    EXPECT_EQ(exposure().inspect(links_plan(1)), State::absent);
+    EXPECT_FALSE(has("/opt/nvidia/.overdrive/exposure.json"));
+}
+
 TEST_F(ExposureLinksTest, TheGenerationItselfIsNotTouched) {
     root().remove("/opt/nvidia/900.1.0/12-6.1/lib64/libcuda.so.1");
     ExposurePlan without_link = links_plan(1);

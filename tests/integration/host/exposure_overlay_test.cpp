@@ -79,6 +79,26 @@ TEST_F(ExposureOverlayTest, RemoveRestoresTheHost) {
     EXPECT_NO_THROW(exposure().remove()) << "removing what is absent is no error";
 }
 
+TEST_F(ExposureOverlayTest, TheNextBootFindsWhatLastsAndStartsNoProcess) {
+    const auto mounts_before = mounts();
+    write("/lib64/ld-linux-x86-64.so.2",
+          "#!/bin/sh\necho >>" + path("/asked") + "\necho 'path.system_dirs[0x0]=\"/usr/lib64/\"'\n");
+    exposure().apply(plan(1));
+    const auto opt_before = tree("/opt");
+    EXPECT_EQ(*root().read_file("/asked"), "\n");
+    exposure().detach();
+    EXPECT_EQ(mounts(), mounts_before);
+    EXPECT_TRUE(has("/opt/bin/nvidia-smi"));
+    EXPECT_EQ(exposure().inspect(plan(1)), State::absent) << "links to programs are no libraries";
+    exposure().apply(plan(1));
+    EXPECT_EQ(version_seen(), 1);
+    EXPECT_EQ(tree("/opt"), opt_before);
+    EXPECT_EQ(*root().read_file("/asked"), "\n") << "what the loader said holds while it is the same";
+    write("/lib64/ld-linux-x86-64.so.2", *root().read_file("/lib64/ld-linux-x86-64.so.2") + "# updated\n");
+    exposure().apply(plan(1));
+    EXPECT_EQ(*root().read_file("/asked"), "\n\n");
+}
+
 TEST_F(ExposureOverlayTest, TheOrderOfNamesInThePlanDoesNotMatter) {
     ExposurePlan other_order = plan(1);
     std::reverse(other_order.libraries.begin(), other_order.libraries.end());

@@ -15,13 +15,9 @@ TEST(ExposureStateTest, ComesBackAsItWasSaved) {
     state.libraries = {"libcuda.so.1"};
     state.mount = {90, 0x8000'0001};
     state.base = {22, 0x8000'0000, 65027};
-    state.loader = "1:2:3.4";
-    state.loader_searches = true;
     state.save(host.root());
     const auto loaded = MountedExposure::load(host.root());
     ASSERT_TRUE(loaded);
-    EXPECT_EQ(loaded->loader, state.loader);
-    EXPECT_TRUE(loaded->loader_searches);
     EXPECT_EQ(loaded->generation, state.generation);
     EXPECT_EQ(loaded->libraries, state.libraries);
     EXPECT_EQ(loaded->mount.unique_id, state.mount.unique_id);
@@ -30,14 +26,29 @@ TEST(ExposureStateTest, ComesBackAsItWasSaved) {
     EXPECT_FALSE(MountedExposure::load(host.root()));
 }
 
+TEST(ExposureStateTest, WhatTheLoaderSaidLastsByItselfToo) {
+    const TemporaryRoot host;
+    LastingExposure state;
+    state.loader = "1:2:3.4";
+    state.asked_of = "/usr/lib64";
+    state.loader_searches = true;
+    state.save(host.root());
+    const LastingExposure loaded = LastingExposure::load(host.root());
+    EXPECT_EQ(loaded.loader, state.loader);
+    EXPECT_EQ(loaded.asked_of, state.asked_of);
+    EXPECT_TRUE(loaded.loader_searches);
+    LastingExposure{}.save(host.root());
+    EXPECT_FALSE(host.root().exists(LastingExposure::kPath));
+}
+
 TEST(ExposureStateTest, OneOfAProgramThatDidNotRememberTheLoaderIsRead) {
     const TemporaryRoot host;
-    host.write("run/overdrive/exposure.json",
-               R"({"schema": 1, "min_reader": 1, "generation": "/a", "target": "/usr/lib64", "libraries": [],
-                   "mount": {"id": 1, "unique_id": 1}, "base": {"mount_id": 1, "unique_id": 1, "device": 1}})");
-    const auto loaded = MountedExposure::load(host.root());
-    ASSERT_TRUE(loaded);
-    EXPECT_EQ(loaded->loader, "");
+    host.write("opt/nvidia/.overdrive/exposure.json",
+               R"({"schema": 1, "min_reader": 1, "generation": "/a", "library_directory": "/usr/lib64",
+                   "cache_identity": "1", "made_directories": []})");
+    const LastingExposure loaded = LastingExposure::load(host.root());
+    EXPECT_EQ(loaded.generation, "/a");
+    EXPECT_EQ(loaded.loader, "");
 }
 
 TEST(ExposureStateTest, ANewerOrDamagedOneIsAsIfThereWereNone) {

@@ -40,8 +40,8 @@ TEST(Journal, ComesBackAsItWasWritten) {
     const TemporaryRoot dir;
     Journal journal{dir.root(), "journal"};
     journal.begin(header());
-    journal.step("fill-staging");
-    journal.step("publish-generation");
+    journal.step("fill-staging", Journal::Line::passing);
+    journal.step("publish-generation", Journal::Line::lasting);
 
     const auto content = read_journal(dir.root(), "journal");
 
@@ -107,7 +107,7 @@ TEST(Journal, WhereItCannotBeWrittenARequiredOneFailsAndABestEffortOneWarns) {
     EXPECT_THROW(required.begin(header()), Error);
     Journal best{dir.root(), "no/such/directory/journal", Journal::Policy::best_effort};
     best.begin(header());
-    best.step("load-modules");
+    best.step("load-modules", Journal::Line::lasting);
     best.end();
 }
 

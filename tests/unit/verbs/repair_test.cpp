@@ -38,6 +38,33 @@ TEST_F(RepairTest, DoesNothingWhereNothingIsMissing) {
     EXPECT_THAT(host_.timeline, IsEmpty());
 }
 
+TEST_F(RepairTest, AsksNvidiaSmiOnceWhereTheBootDidNotWaitForIt) {
+    const auto asked = [&] { return host_.processes.ran.size(); };
+    EXPECT_EQ(asked(), 1U) << "by hand it is asked at once";
+    repair();
+    EXPECT_EQ(asked(), 1U);
+    FakeHost booting;
+    install_small_driver(booting.root_dir.root(), small_manifest("550.1.1"));
+    Services services = booting.services();
+    run_activate({.overrides = {}, .boot = true}, services, report_);
+    EXPECT_THAT(booting.processes.ran, IsEmpty());
+    booting.processes.answer = {.exit_code = 9, .timed_out = false, .output = "No devices were found\n"};
+    run_repair(services, report_);
+    EXPECT_THAT(booting.processes.ran, ElementsAre("/opt/nvidia/550.1.1/4081.2.1/bin/nvidia-smi"));
+    EXPECT_THAT(report_.warnings, testing::Contains("nvidia-smi ended with 9: No devices were found"));
+    run_repair(services, report_);
+    EXPECT_EQ(booting.processes.ran.size(), 1U);
+}
+
+TEST_F(RepairTest, WhereNvidiaSmiHasToWorkTheBootWaitsForIt) {
+    FakeHost booting;
+    booting.root_dir.write("etc/overdrive/config.toml", "driver = \"550.1.1\"\nnvidia-smi = \"require\"\n");
+    install_small_driver(booting.root_dir.root(), small_manifest("550.1.1"));
+    Services services = booting.services();
+    run_activate({.overrides = {}, .boot = true}, services, report_);
+    EXPECT_EQ(booting.processes.ran.size(), 1U);
+}
+
 TEST_F(RepairTest, LaysTheLibrariesOverWhatNowLiesBelowThem) {
     host_.exposure.in_force = "another base";
     EXPECT_EQ(repair(), "repaired");
