@@ -181,7 +181,11 @@ std::vector<std::string> Store::remove_leftovers() {
     const auto remove = [&](const std::string& path) {
         if (root_.remove(path)) removed.push_back(path);
     };
-    for (const std::string& path : {record_path(), journal_path(), current_path()}) remove(Root::beside(path));
+    remove(Root::beside(current_path()));
+    // The record's, and those of what others keep there.
+    for (const std::string& name : root_.list(fmt::format("{}/.overdrive", directory_))) {
+        if (name.starts_with('.') && name.ends_with(".new")) remove(state_path(name));
+    }
     for (const std::string& name : root_.list(state_path("generations"))) {
         const std::string path = state_path("generations/" + name);
         if (name.starts_with('.')) {

@@ -78,12 +78,13 @@ TEST_F(RecoveryTest, ATreeThatIsNoneOfOursStays) {
 }
 
 TEST_F(RecoveryTest, WhatDeadRunsLeftBesideOurFilesGoes) {
-    for (const char* path :
-         {".record.json.new", ".journal.new", "generations/.550.1.2@4081.2.1.json.new", "staging/9-0/x"})
+    for (const char* path : {".record.json.new", ".journal.new", ".exposure.json.new",
+                             "generations/.550.1.2@4081.2.1.json.new", "staging/9-0/x"})
         host_.root_dir.write(std::string{"opt/nvidia/.overdrive/"} + path, "half");
     recover();
     EXPECT_FALSE(exists("opt/nvidia/.overdrive/.record.json.new"));
     EXPECT_FALSE(exists("opt/nvidia/.overdrive/.journal.new"));
+    EXPECT_FALSE(exists("opt/nvidia/.overdrive/.exposure.json.new"));
     EXPECT_THAT(host_.root_dir.root().list("opt/nvidia/.overdrive/staging"), IsEmpty());
     EXPECT_THAT(host_.root_dir.root().list("opt/nvidia/.overdrive/generations"), testing::SizeIs(1));
 }
