@@ -139,7 +139,7 @@ def pack(tree: DriverTree, kernel: str, os_key: str, layout: Path, work: Path) -
     for module in tree.modules.glob("*.ko"):
         content = _for_kernel(module.read_bytes(), vermagic)
         if tree.modules_version:
-            content = content.replace(f"version={tree.modules_version}\0".encode(), f"version={tree.driver}\0".encode())
+            content = content.replace(tree.modules_version.encode(), tree.driver.encode())  # the paths of its firmware too
         (modules / module.name).write_bytes(content)
     document = cli_case.describe(tree.driver, kernel, os_key)
     document["os"] = {"id": cli_case.OS_ID, "version_id": os_key, "key": os_key}
