@@ -6,6 +6,8 @@ One disk over three boots, with the stand-in driver. Run as root: python3 tests/
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -23,6 +25,7 @@ from vm_node import Node, OsRelease  # noqa: E402
 
 PROGRAM = "/opt/overdrive/current/bin/overdrive"
 KUBELET_WAIT = 15
+FILLER_MIB = 48
 STATE = "/opt/nvidia/.overdrive"
 # What a killed container may leave: its staging and lock.
 LEFTOVERS = (f"{STATE} ", f"{STATE}/staging", f"{STATE}/generations ", "/opt/nvidia ")
@@ -35,7 +38,7 @@ class InstallTest(StandInNodeCase):
     def setUpClass(cls) -> None:
         cls.prepare()
         for release in (cls.older, cls.newer):
-            cls.artifacts.push(release, "900.1.0", filler_mib=48)
+            cls.artifacts.push(release, "900.1.0", filler_mib=FILLER_MIB)
         cls.artifacts.push(cls.older, "900.1.2")
         cls.artifacts.push(cls.older, "900.3.0", parameters={"nvidia-modeset": {"fail": "22"}})
         cls.start_node()
@@ -235,9 +238,41 @@ class InstallTest(StandInNodeCase):
         self.assertLessEqual(set(units), {"nvidia-update.service", "nvidia-wait.service"})
 
         self.registry.start()
-        self.assertIn(self.overdrive("update")["result"], ("installed",))
+        updated = self.overdrive("update")
+        self.assertEqual(updated["result"], "installed")
+        # What was put under guard when the first driver was in force is not read again.
+        self.assertGreater(int(str(updated["vouched_bytes"])), FILLER_MIB << 20)
+        self.assertLess(int(str(updated["rehashed_bytes"])), 1 << 20)
         self.node.check("systemctl start nvidia.service nvidia-persistenced.service")
         self.assert_in_force(self.newer, kubelet=False)
+
+    def test_5a_a_damaged_block_of_a_guarded_file_is_an_error_and_never_another_content(self) -> None:
+        """B8: fs-verity of the node's own kernel, on its own root disk, whose image is changed behind its back."""
+        path = "lib/firmware/nvidia/900.1.0/filler.bin"
+        first, second = (f"/opt/nvidia/900.1.0/{release.version}/{path}" for release in (self.older, self.newer))
+        self.assertEqual(*(self.node.check(f"stat -c %i {file}") for file in (first, second)))
+        self.assertIn("not permitted", self.node.run(f"echo >>{first}").output, "not even root writes to a guarded file")
+        self.node.check("sync")
+        found = subprocess.run(["debugfs", "-R", f"bmap {first} 100", self.node.disk], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        block = 4096 * int(found.stdout)
+        with self.node.disk.open("r+b", buffering=0) as disk:
+            right = os.pread(disk.fileno(), 4096, block)
+            self.assertEqual(self.node_bytes(first, 100 * 4096, 64), right[:64], "this is the block")
+            os.pwrite(disk.fileno(), bytes([right[0] ^ 1]), block)
+            self.forget_cached()
+            self.assertIn("Input/output error", self.node.run(f"cat {first} >/dev/null").output)
+            verified = self.overdrive("verify", rc=8)
+            told = {one["generation"]: [(each["path"], each["kind"]) for each in one["differences"]] for one in verified["generations"]}  # type: ignore[attr-defined]
+            self.assertEqual([told[f"900.1.0/{release.version}"] for release in (self.older, self.newer)], [[(path, "unreadable")]] * 2)
+            os.pwrite(disk.fileno(), right, block)
+        self.forget_cached()
+        self.assertIs(self.overdrive("verify")["equal"], True)
+
+    def forget_cached(self) -> None:
+        self.node.check("echo 3 >/proc/sys/vm/drop_caches")
+
+    def node_bytes(self, path: str, offset: int, count: int) -> bytes:
+        return bytes.fromhex(self.node.check(f"dd status=none if={path} bs=1 skip={offset} count={count} | od -An -v -tx1"))
 
     def test_6_no_gpu(self) -> None:
         self.node.poweroff()
