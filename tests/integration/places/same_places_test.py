@@ -5,9 +5,12 @@ Run as root: python3 tests/integration/places/same_places_test.py
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -34,11 +37,17 @@ class SamePlacesTest(RegistryCase):
         self.digest = ""
 
     def give(self, name: str, repository: str = REPOSITORY) -> None:
-        """The registry has the artifact."""
-        say(["skopeo", "copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout()}:{TAG}",
-             f"docker://{self.real[name].on_host}/{repository}:{TAG}"])
-        self.digest = say(["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
-                           f"docker://{self.real[name].on_host}/{repository}:{TAG}"]).strip()
+        """The registry has the artifact, its tag an index of platforms: so a manifest is asked for by digest too."""
+        place = f"{self.real[name].on_host}/{repository}"
+        say(["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout()}:{TAG}", f"docker://{place}:{TAG}"])
+        manifest = subprocess.run(["skopeo", "inspect", "--tls-verify=false", "--raw", f"docker://{place}:{TAG}"], check=True, capture_output=True).stdout
+        kind = "application/vnd.oci.image.index.v1+json"
+        entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}",
+                 "size": len(manifest), "platform": {"architecture": "amd64", "os": "linux"}}
+        index = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": [entry]}).encode()
+        url = f"http://{self.real[name].on_host}/v2/{repository}/manifests/{TAG}"
+        urllib.request.urlopen(urllib.request.Request(url, index, {"Content-Type": kind}, method="PUT")).close()
+        self.digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
 
     def rules(self, text: str) -> None:
         """registries.conf of both; `{own}` and so on are where the registries listen."""
