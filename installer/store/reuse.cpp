@@ -113,21 +113,20 @@ private:
         const UniqueFd file{open_beneath(source_.get(), taken.from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
                                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)};
         if (!file) throw NotReusable{fmt::format("'{}' is missing in it", taken.from)};
-        check_status(file.get(), spec);
+        check_status(file.get(), taken);
         if (is_vouched_for(file.get(), spec) && link_unread(file.get(), spec)) return;
-        check_content(file.get(), spec, buffer);
+        check_content(file.get(), taken, buffer);
         const std::lock_guard lock{mutex_};
         made_.push_back(spec.path);
         result_.hashed_bytes += spec.size;
-        const bool executable = (spec.mode & 0100U) != 0;
-        if (can_clone_ && writer_.clone_file(file.get(), spec.path, executable)) {
+        if (can_clone_ && writer_.clone_file(file.get(), spec.path, is_executable(spec))) {
             ++result_.cloned;
         } else {
             can_clone_ = false;
             if (writer_.link_file(file.get(), spec.path)) {
                 ++result_.linked;
             } else {
-                copy(file.get(), spec, executable, buffer);
+                copy(file.get(), taken, buffer);
             }
         }
         result_.bytes += spec.size;
@@ -151,31 +150,36 @@ private:
     }
 
     /// Where this file can be neither shared nor linked: too many links, another mount, a file system without them.
-    void copy(int file, const FileSpec& spec, bool executable, std::vector<char>& buffer) {
+    void copy(int file, const FileToClone& taken, std::vector<char>& buffer) {
+        const FileSpec& spec = *taken.wanted;
         const SpaceLeft left = space_left(store_);
         require_space(store_, left, {.bytes = spec.size, .inodes = 1});
-        writer_.begin_file(spec.path, executable);
-        static_cast<void>(read_through(file, buffer, spec.path, [&](std::string_view piece) { writer_.write(piece); }));
+        writer_.begin_file(spec.path, is_executable(spec));
+        static_cast<void>(
+            read_through(file, buffer, taken.from, [&](std::string_view piece) { writer_.write(piece); }));
         if (writer_.end_file() != spec.sha256)
-            throw NotReusable{fmt::format("'{}' changed while it was copied", spec.path)};
+            throw NotReusable{fmt::format("'{}' changed while it was copied", taken.from)};
         ++result_.copied;
     }
 
-    static void check_status(int file, const FileSpec& spec) {
+    static bool is_executable(const FileSpec& spec) { return (spec.mode & 0100U) != 0; }
+
+    static void check_status(int file, const FileToClone& taken) {
+        const FileSpec& spec = *taken.wanted;
         struct stat status {};
         if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
-            throw NotReusable{fmt::format("'{}' is no regular file", spec.path)};
+            throw NotReusable{fmt::format("'{}' is no regular file", taken.from)};
         }
         const bool foreign = geteuid() == 0 && (status.st_uid != 0 || status.st_gid != 0);
         if (static_cast<std::uint64_t>(status.st_size) != spec.size || (status.st_mode & 07777U) != spec.mode ||
             foreign) {
-            throw NotReusable{fmt::format("'{}' has another size, mode or owner than driver.json says", spec.path)};
+            throw NotReusable{fmt::format("'{}' has another size, mode or owner than driver.json says", taken.from)};
         }
     }
 
-    static void check_content(int file, const FileSpec& spec, std::vector<char>& buffer) {
-        if (read_through(file, buffer, spec.path, [](std::string_view) {}) != spec.sha256) {
-            throw NotReusable{fmt::format("'{}' is damaged: it does not hash to what driver.json says", spec.path)};
+    static void check_content(int file, const FileToClone& taken, std::vector<char>& buffer) {
+        if (read_through(file, buffer, taken.from, [](std::string_view) {}) != taken.wanted->sha256) {
+            throw NotReusable{fmt::format("'{}' is damaged: it does not hash to what driver.json says", taken.from)};
         }
     }
 

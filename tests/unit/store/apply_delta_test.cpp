@@ -124,6 +124,13 @@ TEST_F(ApplyDeltaTest, ADamagedFileThatIsTheSameEndsInTheWholeLayer) {
     expect_whole_layer({offer(DeltaMaker{old_, next_})}, "gsp_tu10x.bin' is damaged");
 }
 
+TEST_F(ApplyDeltaTest, ADamagedFileIsToldByItsInstalledName) {
+    next_.user_space[kFirmware].replace(0, 10, "0123456789");  // old only as renamed.bin, which is not installed
+    next_.put_into(source_);
+    dir_.write("opt/nvidia/900.1.0/4081.2.1/" + std::string{kFirmware}, std::string(200'000, 'x'));
+    expect_whole_layer({offer(DeltaMaker{old_, next_})}, "gsp_tu10x.bin' is damaged");
+}
+
 TEST_F(ApplyDeltaTest, AMissingInstalledFileEndsInTheWholeLayer) {
     dir_.root().remove("opt/nvidia/900.1.0/4081.2.1/" + std::string{kCuda});
     expect_whole_layer({offer(DeltaMaker{old_, next_})}, "the installed driver: open 'lib64/libcuda.so.900.1.0'");
