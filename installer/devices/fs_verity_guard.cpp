@@ -1,6 +1,5 @@
 #include "devices/fs_verity_guard.hpp"
 
-#include <fmt/format.h>
 #include <linux/fsverity.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -8,6 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
+
+#include "support/hex.hpp"
 
 namespace overdrive {
 
@@ -66,9 +68,7 @@ std::optional<std::string> FsVerityGuard::measure(int file) {
     if (ioctl(file, FS_IOC_MEASURE_VERITY, answer.data()) != 0) return std::nullopt;
     std::memcpy(&header, answer.data(), sizeof header);
     if (header.digest_algorithm != FS_VERITY_HASH_ALG_SHA256 || header.digest_size != kDigestBytes) return std::nullopt;
-    std::string hex;
-    for (std::size_t i = 0; i < kDigestBytes; ++i) hex += fmt::format("{:02x}", answer.at(sizeof header + i));
-    return hex;
+    return hex_digits(std::span{answer}.subspan(sizeof header));
 }
 
 }  // namespace overdrive

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "support/error.hpp"
+#include "support/hex.hpp"
 #include "support/release_with.hpp"
 
 namespace overdrive {
@@ -22,11 +23,8 @@ using Cms = std::unique_ptr<CMS_ContentInfo, ReleaseWith<CMS_ContentInfo_free>>;
 using Certificate = std::unique_ptr<X509, ReleaseWith<X509_free>>;
 
 std::string hex(const ASN1_STRING* bytes) {
-    std::string text;
-    if (bytes == nullptr) return text;
-    const unsigned char* const data = ASN1_STRING_get0_data(bytes);
-    for (int i = 0; i < ASN1_STRING_length(bytes); ++i) text += fmt::format("{:02x}", data[i]);
-    return text;
+    if (bytes == nullptr) return {};
+    return hex_digits({ASN1_STRING_get0_data(bytes), static_cast<std::size_t>(ASN1_STRING_length(bytes))});
 }
 
 /// OpenSSL keeps the absolute value, without leading zero bytes.

@@ -4,7 +4,7 @@
 
 #include "support/sha256.hpp"
 
-#include <array>
+#include "support/hex.hpp"
 
 namespace overdrive {
 
@@ -12,18 +12,13 @@ Sha256::Sha256() { SHA256_Init(&state_); }
 
 void Sha256::update(std::string_view bytes) { SHA256_Update(&state_, bytes.data(), bytes.size()); }
 
-std::string Sha256::finish() {
+std::string Sha256::finish() { return hex_digits(finish_raw()); }
+
+std::array<unsigned char, SHA256_DIGEST_LENGTH> Sha256::finish_raw() {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> raw{};
     SHA256_Final(raw.data(), &state_);
     SHA256_Init(&state_);
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string hex;
-    hex.reserve(2 * raw.size());
-    for (const unsigned char byte : raw) {
-        hex += kDigits[byte >> 4U];
-        hex += kDigits[byte & 15U];
-    }
-    return hex;
+    return raw;
 }
 
 std::string sha256_hex(std::string_view bytes) {

@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ public:
     void update(std::string_view bytes);
     /// 64 lower-case hexadecimal digits of all bytes since construction or the last call; begins anew.
     [[nodiscard]] std::string finish();
+    /// The same as `finish`, not as text.
+    [[nodiscard]] std::array<unsigned char, SHA256_DIGEST_LENGTH> finish_raw();
 
 private:
     SHA256_CTX state_{};

@@ -1,11 +1,6 @@
-#define OPENSSL_SUPPRESS_DEPRECATED  // as in sha256.cpp
-
 #include "support/verity_digest.hpp"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
 
 #include "support/sha256.hpp"
 
@@ -20,15 +15,6 @@ constexpr char kSha256 = 1;
 constexpr std::size_t kDescriptorBytes = 256;
 constexpr std::size_t kSizeAt = 8;   ///< of `data_size` in the descriptor, little endian
 constexpr std::size_t kRootAt = 16;  ///< of `root_hash`
-
-std::string raw_sha256(std::string_view bytes) {
-    SHA256_CTX state;
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> raw{};
-    SHA256_Init(&state);
-    SHA256_Update(&state, bytes.data(), bytes.size());
-    SHA256_Final(raw.data(), &state);
-    return {raw.begin(), raw.end()};
-}
 
 }  // namespace
 
@@ -48,7 +34,9 @@ void VerityDigest::update(std::string_view bytes) {
 
 void VerityDigest::add_hash(std::size_t level, std::string_view block) {
     if (levels_.size() == level) levels_.emplace_back();
-    levels_[level].pending += raw_sha256(block);
+    hash_.update(block);
+    const auto raw = hash_.finish_raw();
+    levels_[level].pending.append(raw.begin(), raw.end());
     ++levels_[level].hashes;
     if (levels_[level].pending.size() < kBlock) return;
     const std::string full = std::move(levels_[level].pending);

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/sha256.hpp"
+
 namespace overdrive {
 
 /// A running fs-verity digest: what the kernel measures of a file that it guards, made of the content alone. With
@@ -27,6 +29,7 @@ private:
     std::string partial_;  ///< the last bytes, less than a block
     std::uint64_t size_ = 0;
     std::vector<Level> levels_;
+    Sha256 hash_;  ///< of one block at a time
 };
 
 }  // namespace overdrive

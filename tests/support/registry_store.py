@@ -16,6 +16,12 @@ def digest_of(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
+def index_around(digest: str, size: int, architecture: str = "amd64") -> bytes:
+    """@return an image index of that manifest alone"""
+    entry = {"mediaType": MANIFEST, "digest": digest, "size": size, "platform": {"architecture": architecture, "os": "linux"}}
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+
+
 @dataclass
 class Repository:
     blobs: set[str] = field(default_factory=set)
@@ -69,8 +75,7 @@ class RegistryStore:
     def put_index(self, name: str, tag: str, architecture: str = "amd64") -> str:
         """Puts an index around the manifest that a tag names, as tags of several architectures have it. @return its digest"""
         digest = self.repository(name).tags[tag]
-        entry = {"mediaType": MANIFEST, "digest": digest, "size": self.size(digest), "platform": {"architecture": architecture, "os": "linux"}}
-        return self.add_manifest(name, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode(), INDEX, tag)
+        return self.add_manifest(name, index_around(digest, self.size(digest), architecture), INDEX, tag)
 
     def load_layout(self, name: str, layout: Path) -> None:
         """Shows every tag of an OCI layout, as it is at that moment; blobs are read from the layout when they are asked for."""

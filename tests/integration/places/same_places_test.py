@@ -5,8 +5,6 @@ Run as root: python3 tests/integration/places/same_places_test.py
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -19,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "registry"))
 from registry_case import DRIVER, QUICK, REPOSITORY, TAG, RegistryCase  # noqa: E402 - first: it says where the others are
 from registry_case import main as run_tests  # noqa: E402
 from cli_case import layout, remove_shared, say  # noqa: E402
+from registry_store import INDEX, digest_of, index_around  # noqa: E402
 from vm_registry import Registry  # noqa: E402
 
 NAME = "sub.registry.test"
@@ -41,13 +40,10 @@ class SamePlacesTest(RegistryCase):
         place = f"{self.real[name].on_host}/{repository}"
         say(["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout()}:{TAG}", f"docker://{place}:{TAG}"])
         manifest = subprocess.run(["skopeo", "inspect", "--tls-verify=false", "--raw", f"docker://{place}:{TAG}"], check=True, capture_output=True).stdout
-        kind = "application/vnd.oci.image.index.v1+json"
-        entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}",
-                 "size": len(manifest), "platform": {"architecture": "amd64", "os": "linux"}}
-        index = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": [entry]}).encode()
+        index = index_around(digest_of(manifest), len(manifest))
         url = f"http://{self.real[name].on_host}/v2/{repository}/manifests/{TAG}"
-        urllib.request.urlopen(urllib.request.Request(url, index, {"Content-Type": kind}, method="PUT")).close()
-        self.digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
+        urllib.request.urlopen(urllib.request.Request(url, index, {"Content-Type": INDEX}, method="PUT")).close()
+        self.digest = digest_of(index)
 
     def rules(self, text: str) -> None:
         """registries.conf of both; `{own}` and so on are where the registries listen."""
