@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "store/commit_name.hpp"
 #include "store/fetch.hpp"
 #include "store/tree_check.hpp"
 #include "support/error.hpp"
@@ -19,18 +20,6 @@ namespace {
 
 constexpr std::size_t kBlock = 1U << 20U;
 constexpr std::size_t kMostDriverJson = 16U << 20U;
-constexpr std::string_view kSuffix = ".json";
-
-/// `550.163.01-open@4081.2.1.json` -> its pair; nullopt when it names none.
-std::optional<Pair> pair_of(const std::string& name) {
-    const std::size_t at = name.find('@');
-    if (at == std::string::npos || !name.ends_with(kSuffix)) return std::nullopt;
-    try {
-        return Pair{DriverId::parse(name.substr(0, at)), name.substr(at + 1, name.size() - at - 1 - kSuffix.size())};
-    } catch (const Error&) {
-        return std::nullopt;
-    }
-}
 
 bool is_damaged(const Root& root, const std::string& path, const std::string& name) {
     const auto text = root.read_file(path);
@@ -83,7 +72,7 @@ std::vector<std::string> readopt_damaged(Store& store, std::chrono::seconds now)
     std::vector<std::string> done;
     const std::string directory = store.state_path("generations");
     for (const std::string& name : store.root().list(directory)) {
-        const auto pair = pair_of(name);
+        const auto pair = pair_of_commit(name);
         if (!pair || !is_damaged(store.root(), fmt::format("{}/{}", directory, name), name)) continue;
         try {
             readopt(store, *pair, now);

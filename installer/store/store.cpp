@@ -15,6 +15,7 @@
 #include <system_error>
 #include <thread>
 
+#include "store/commit_name.hpp"
 #include "store/install_root.hpp"
 #include "support/error.hpp"
 #include "support/sha256.hpp"
@@ -23,7 +24,6 @@ namespace overdrive {
 
 namespace {
 
-constexpr std::string_view kSuffix = ".json";
 /// A sync does nothing but wait for the disk, and a disk flushes once for all who wait.
 constexpr std::size_t kSyncsInFlight = 8;
 
@@ -122,9 +122,7 @@ std::string Store::journal_path() const { return state_path("journal"); }
 std::string Store::record_path() const { return state_path("record.json"); }
 std::string Store::state_path(std::string_view name) const { return fmt::format("{}/.overdrive/{}", directory_, name); }
 
-std::string Store::commit_path(const Pair& pair) const {
-    return state_path(fmt::format("generations/{}@{}{}", pair.driver.text(), pair.os_key, kSuffix));
-}
+std::string Store::commit_path(const Pair& pair) const { return state_path("generations/" + commit_name(pair)); }
 
 void Store::prepare() {
     require_sound_install_root(root_, directory_);
@@ -192,9 +190,11 @@ std::vector<std::string> Store::remove_leftovers() {
             remove(path);
             continue;
         }
+        const auto pair = pair_of_commit(name);
+        if (!pair || root_.link_status(generation_path(*pair))) continue;  // not read: there may be many
         try {
             const auto text = root_.read_file(path);
-            if (text && !root_.link_status(generation_path(parse_generation(*text, name).pair))) remove(path);
+            if (text && parse_generation(*text, name).pair == *pair) remove(path);
         } catch (const Error& error) {
             if (error.code() != Errc::bad_record) throw;  // damaged: what it was for is not known
         }
@@ -253,8 +253,7 @@ std::optional<GenerationInfo> Store::read_commit(const std::string& name) const 
     if (!text) return std::nullopt;
     try {
         GenerationInfo info = parse_generation(*text, name);
-        if (!commit_path(info.pair).ends_with("/" + name) || !root_.exists(generation_path(info.pair)))
-            return std::nullopt;
+        if (commit_name(info.pair) != name || !root_.exists(generation_path(info.pair))) return std::nullopt;
         return info;
     } catch (const Error& error) {
         if (error.code() != Errc::bad_record) throw;  // a damaged commit record makes no generation
@@ -265,7 +264,7 @@ std::optional<GenerationInfo> Store::read_commit(const std::string& name) const 
 std::vector<GenerationInfo> Store::list_generations() const {
     std::vector<GenerationInfo> out;
     for (const std::string& name : root_.list(state_path("generations"))) {
-        if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;
+        if (!pair_of_commit(name)) continue;
         if (auto info = read_commit(name)) out.push_back(std::move(*info));
     }
     std::sort(out.begin(), out.end(), [](const GenerationInfo& left, const GenerationInfo& right) {
@@ -274,10 +273,7 @@ std::vector<GenerationInfo> Store::list_generations() const {
     return out;
 }
 
-std::optional<GenerationInfo> Store::find_generation(const Pair& pair) const {
-    const std::string path = commit_path(pair);
-    return read_commit(path.substr(path.rfind('/') + 1));
-}
+std::optional<GenerationInfo> Store::find_generation(const Pair& pair) const { return read_commit(commit_name(pair)); }
 
 DriverManifest Store::read_manifest(const Pair& pair) const {
     const auto info = find_generation(pair);

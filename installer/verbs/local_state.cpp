@@ -14,38 +14,28 @@ namespace {
 
 /// driver.json of a generation for this kernel release, when it was built for this very kernel: same architecture, and
 /// the same build where both are known. One whose driver.json cannot be read fits nothing.
-std::optional<DriverManifest> fitting_manifest(const Store& store, const GenerationInfo& generation,
-                                               const HostFacts& facts, std::vector<std::string>& warnings) {
+std::optional<DriverManifest> fitting_manifest(const Store& store, const Pair& pair, const HostFacts& facts,
+                                               std::vector<std::string>& warnings) {
     try {
-        DriverManifest manifest = store.read_manifest(generation.pair);
+        DriverManifest manifest = store.read_manifest(pair);
         const bool other_build =
             manifest.build_id && facts.kernel_build_id && manifest.build_id != facts.kernel_build_id;
         if (other_build) {
-            warnings.push_back(
-                fmt::format("{} is for another build of kernel {}", generation.pair.path(), facts.kernel_release));
+            warnings.push_back(fmt::format("{} is for another build of kernel {}", pair.path(), facts.kernel_release));
         }
         if (manifest.architecture != facts.architecture || other_build) return std::nullopt;
         return manifest;
     } catch (const Error& error) {
-        warnings.push_back(fmt::format("{} is not used: {}", generation.pair.path(), error.what()));
+        warnings.push_back(fmt::format("{} is not used: {}", pair.path(), error.what()));
         return std::nullopt;
     }
 }
 
-/// What fits is put into `manifests` as well.
-std::vector<Candidate> candidates(const Store& store, const std::vector<GenerationInfo>& generations,
-                                  const HostFacts& facts, std::vector<DriverManifest>& manifests,
-                                  std::vector<std::string>& warnings) {
+/// The generations that may fit, as their commit records tell it.
+std::vector<Candidate> candidates(const std::vector<GenerationInfo>& generations) {
     std::vector<Candidate> out;
     out.reserve(generations.size());
-    for (const GenerationInfo& generation : generations) {
-        if (generation.kernel_release == facts.kernel_release) {
-            auto manifest = fitting_manifest(store, generation, facts, warnings);
-            if (!manifest) continue;
-            manifests.push_back(std::move(*manifest));
-        }
-        out.push_back({generation.pair, generation.kernel_release});
-    }
+    for (const GenerationInfo& generation : generations) out.push_back({generation.pair, generation.kernel_release});
     return out;
 }
 
@@ -123,13 +113,24 @@ LocalState read_local_state(const Services& services, const Store& store, const 
 
 void select_by_rules(LocalState& local, const Store& store, const Config& config, std::vector<std::string>& warnings) {
     local.wanted = wanted_driver(config, local.record);
-    std::vector<DriverManifest> manifests;
-    local.selection =
-        select_generation(candidates(store, local.generations, local.facts, manifests, warnings), local.wanted,
-                          local.facts.kernel_release, experience_of(local.record, local.facts));
-    local.manifest.reset();
-    for (DriverManifest& manifest : manifests) {
-        if (manifest.pair() == local.selection.pair) local.manifest = std::move(manifest);
+    const Experience experience = experience_of(local.record, local.facts);
+    std::vector<Candidate> fitting = candidates(local.generations);
+    const auto fits = [&](const Pair& pair) {
+        auto manifest = fitting_manifest(store, pair, local.facts, warnings);
+        const bool is_fit = manifest.has_value();
+        if (pair == local.selection.pair) local.manifest = std::move(manifest);
+        return is_fit;
+    };
+    // Only the driver.json of what is selected is read: the others, fit or not, leave the selection as it is.
+    for (bool settled = false; !settled;) {
+        local.selection = select_generation(fitting, local.wanted, local.facts.kernel_release, experience);
+        local.manifest.reset();
+        settled = true;
+        for (const auto& pair : {local.selection.pair, local.selection.passed_over}) {
+            if (!pair || fits(*pair)) continue;
+            settled = false;
+            std::erase_if(fitting, [&](const Candidate& candidate) { return candidate.pair == *pair; });
+        }
     }
 }
 

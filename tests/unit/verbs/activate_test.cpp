@@ -224,6 +224,22 @@ TEST_F(ActivateTest, AnotherBuildOfTheSameKernelReleaseDoesNotFit) {
     EXPECT_THAT(report_.warnings, testing::Contains(HasSubstr("another build of kernel")));
 }
 
+TEST_F(ActivateTest, OnlyTheDriverJsonOfWhatIsSelectedIsRead) {
+    install_small_driver(host_.root_dir.root(), small_manifest("550.1.2"));
+    host_.root_dir.write("opt/nvidia/" + pair_.path() + "/driver.json", "not read");
+    EXPECT_EQ(activate(), ExitCode::ok);
+    EXPECT_EQ(host_.root_dir.root().read_link("opt/nvidia/current"), "550.1.2/4081.2.1");
+    EXPECT_THAT(report_.warnings, Not(testing::Contains(HasSubstr("is not used"))));
+}
+
+TEST_F(ActivateTest, ADamagedSelectionGivesWayToAnotherOne) {
+    install_small_driver(host_.root_dir.root(), small_manifest("550.1.2"));
+    host_.root_dir.write("opt/nvidia/550.1.2/4081.2.1/driver.json", "damaged");
+    EXPECT_EQ(activate(), ExitCode::ok);
+    EXPECT_EQ(host_.root_dir.root().read_link("opt/nvidia/current"), pair_.path());
+    EXPECT_THAT(report_.warnings, testing::Contains(HasSubstr("550.1.2/4081.2.1 is not used")));
+}
+
 TEST_F(ActivateTest, NeedsRoot) {
     Services services = host_.services();
     services.program.is_root = false;
