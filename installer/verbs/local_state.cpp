@@ -134,6 +134,15 @@ void select_by_rules(LocalState& local, const Store& store, const Config& config
     }
 }
 
+std::vector<std::string> unfit_generations(const Store& store, const LocalState& local) {
+    std::vector<std::string> problems;
+    for (const GenerationInfo& generation : local.generations) {
+        if (generation.kernel_release == local.facts.kernel_release)
+            static_cast<void>(fitting_manifest(store, generation.pair, local.facts, problems));
+    }
+    return problems;
+}
+
 void select(LocalState& local, const Store& store, const Pair& pair) {
     if (local.selection.pair == pair && local.manifest) return;
     local.manifest = store.read_manifest(pair);

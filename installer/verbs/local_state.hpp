@@ -43,6 +43,10 @@ struct Known {
 /// Selects again by facts, generations and record of `local`: after the record remembers another failure.
 void select_by_rules(LocalState& local, const Store& store, const Config& config, std::vector<std::string>& warnings);
 
+/// What keeps installed drivers for this kernel from being used, a sentence for each. A selection tells that only of
+/// those that it would select; this reads the driver.json of all of them.
+[[nodiscard]] std::vector<std::string> unfit_generations(const Store& store, const LocalState& local);
+
 /// Selects another generation than the rules would: what the operator named. @throws Error as Store::read_manifest
 void select(LocalState& local, const Store& store, const Pair& pair);
 

@@ -110,6 +110,11 @@ Symptoms gather_symptoms(Services& services, LocalState& local) {
     std::erase_if(seen.generation_problems, [](const std::string& problem) {  // the record's own is told by itself
         return problem.find("record.json") != std::string::npos;
     });
+    for (std::string& problem : unfit_generations(store, local)) {
+        const auto& told = seen.generation_problems;
+        if (std::find(told.begin(), told.end(), problem) == told.end())
+            seen.generation_problems.push_back(std::move(problem));
+    }
     const HostFacts& facts = local.facts;
     seen.state = observe(services, store, local, config);
     seen.kernel_release = facts.kernel_release;

@@ -136,6 +136,16 @@ class DoctorTest(DoctorCase):
         self.assertIn("key-unreadable", self.codes(run))
         self.assertEqual(self.host.snapshot(), before)
 
+    def test_a_damaged_driver_that_is_not_the_selected_one_is_named(self) -> None:
+        self.trust_first_key(f'sources = ["oci:{indexed()}"]\n')
+        for driver in ("900.1.0", "900.2.0"):
+            self.assert_installed(self.install(f"oci:{indexed()}", driver), driver)
+        self.host.configure(self.config().replace("900.1.0", "900.2.0"))
+        (self.host.root / f"opt/nvidia/900.1.0/{OS_VERSION}/driver.json").write_text("torn")
+        damaged = [one["what"] for one in self.doctor().result["findings"] if one["code"] == "damaged-driver"]
+        self.assertEqual(len(damaged), 1, damaged)
+        self.assertIn(f"900.1.0/{OS_VERSION} is not used", damaged[0])
+
     def test_the_text_begins_with_the_cause_and_its_remedy(self) -> None:
         self.host.add_gpu()
         done = run_program([programs() / "overdrive", "--root", self.host.root, "doctor", "--no-network"], capture_output=True, text=True)
