@@ -102,6 +102,23 @@ bool is_empty_directory(const Root& root, const std::string& path) {
     return status && S_ISDIR(status->st_mode) && root.list(path).empty();
 }
 
+/// The name of a file that was to take the place of another one, by rename. @see Root::beside
+bool is_unfinished(const std::string& name) { return name.starts_with('.') && name.ends_with(".new"); }
+
+/// Whether a commit record is sound and its generation is not there. There may be many, so one that has its tree is not
+/// read.
+bool has_lost_its_tree(const Store& store, const std::string& name) {
+    const auto pair = pair_of_commit(name);
+    if (!pair || store.root().link_status(store.generation_path(*pair))) return false;
+    try {
+        const auto text = store.root().read_file(store.state_path("generations/" + name));
+        return text && parse_generation(*text, name).pair == *pair;
+    } catch (const Error& error) {
+        if (error.code() != Errc::bad_record) throw;
+        return false;  // damaged: what it was for is not known
+    }
+}
+
 }  // namespace
 
 void sync_tree(const Root& root, const std::string& path) {
@@ -182,22 +199,10 @@ std::vector<std::string> Store::remove_leftovers() {
     remove(Root::beside(current_path()));
     // The record's, and those of what others keep there.
     for (const std::string& name : root_.list(fmt::format("{}/.overdrive", directory_))) {
-        if (name.starts_with('.') && name.ends_with(".new")) remove(state_path(name));
+        if (is_unfinished(name)) remove(state_path(name));
     }
     for (const std::string& name : root_.list(state_path("generations"))) {
-        const std::string path = state_path("generations/" + name);
-        if (name.starts_with('.')) {
-            remove(path);
-            continue;
-        }
-        const auto pair = pair_of_commit(name);
-        if (!pair || root_.link_status(generation_path(*pair))) continue;  // not read: there may be many
-        try {
-            const auto text = root_.read_file(path);
-            if (text && parse_generation(*text, name).pair == *pair) remove(path);
-        } catch (const Error& error) {
-            if (error.code() != Errc::bad_record) throw;  // damaged: what it was for is not known
-        }
+        if (name.starts_with('.') || has_lost_its_tree(*this, name)) remove(state_path("generations/" + name));
     }
     for (const std::string& name : root_.list(directory_)) {
         const std::string path = fmt::format("{}/{}", directory_, name);
