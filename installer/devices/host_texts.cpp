@@ -6,6 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <vector>
+
+#include "support/hex.hpp"
 
 namespace overdrive {
 
@@ -99,16 +102,7 @@ std::uint32_t word_at(std::string_view bytes, std::size_t offset) {
     return word;
 }
 
-std::string hex(std::string_view bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        text += kDigits[byte >> 4U];
-        text += kDigits[byte & 15U];
-    }
-    return text;
-}
+std::string hex(std::string_view bytes) { return hex_digits(std::vector<unsigned char>{bytes.begin(), bytes.end()}); }
 
 bool is_version(std::string_view word) {
     return word.find('.') != std::string_view::npos &&
